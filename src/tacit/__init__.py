@@ -1,0 +1,45 @@
+"""tacit learns from data nobody labelled: give it rows, it learns p(x), and answers what p(x) answers."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .persist import load as load
+
+try:
+    __version__ = version("tacit")
+except PackageNotFoundError:  # a source tree on the path, not installed
+    __version__ = "0.0.0"
+
+_WHERE = {  # public name -> module; imported when first used
+    "load": "persist",
+}
+_NEEDS: dict[str, tuple[str, str]] = {}  # public name -> (module that must be there, extra that brings it)
+
+
+def _present(name: str) -> bool:
+    return name not in _NEEDS or find_spec(_NEEDS[name][0]) is not None
+
+
+__all__ = sorted(name for name in _WHERE if _present(name))
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'tacit' has no attribute {name!r}")
+    if not _present(name):
+        from .errors import MissingExtraError
+
+        module, extra = _NEEDS[name]
+        raise MissingExtraError(f"tacit.{name} needs {module}: pip install 'tacit[{extra}]'")
+    value = getattr(importlib.import_module(f".{_WHERE[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

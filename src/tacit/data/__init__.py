@@ -1,0 +1,1 @@
+"""Where rows live: blocks, sources, tables, readers."""

@@ -1,0 +1,55 @@
+"""What can go wrong, said so that it can be mended.
+
+::
+
+    TacitError
+    ├── InputError (ValueError)          the data: names the column, row or file
+    │   └── SchemaError                  a table that differs from the one the model was fitted to
+    ├── ArgumentError (ValueError, TypeError)   an argument of a constructor or a method
+    ├── ModelFileError (ValueError)      a saved model that is damaged, truncated, newer, or asks for a missing class
+    └── MissingExtraError (ImportError)  an optional dependency, with the line that installs it
+
+    TacitWarning (UserWarning)
+    ├── DataNotice                       something about the data was decided for the user, and can be overruled
+    └── RepairWarning                    a component or cluster was empty or collapsed and was placed anew
+
+scikit-learn's own ``NotFittedError`` and ``ConvergenceWarning`` are raised where it raises them.
+"""
+
+from __future__ import annotations
+
+
+class TacitError(Exception):
+    """The base of every error that tacit raises itself."""
+
+
+class InputError(TacitError, ValueError):
+    """The data cannot be used; the message names the column, row or file and says what to do."""
+
+
+class SchemaError(InputError):
+    """A table's columns, order or types differ from those of ``fit``."""
+
+
+class ArgumentError(TacitError, ValueError, TypeError):
+    """An argument has a value outside its range."""
+
+
+class ModelFileError(TacitError, ValueError):
+    """A file is not a whole tacit model that this version can read."""
+
+
+class MissingExtraError(TacitError, ImportError):
+    """A name needs an optional dependency that is not installed."""
+
+
+class TacitWarning(UserWarning):
+    """The base of every warning that tacit issues itself."""
+
+
+class DataNotice(TacitWarning):
+    """A decision about the data that the user may want to overrule."""
+
+
+class RepairWarning(TacitWarning):
+    """An empty or collapsed component was placed anew."""

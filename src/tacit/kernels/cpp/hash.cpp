@@ -1,0 +1,56 @@
+// A 64-bit hash of each row's content. Random draws walk the rows in hash order, so that they depend on what the rows
+// are and not on where they stand; equal numbers hash equally whatever their dtype (0.0 = -0.0, all gaps alike).
+#include <nanobind/nanobind.h>
+
+#include <optional>
+
+#include "lanes.hpp"
+#include "matrix.hpp"
+#include "module.hpp"
+
+namespace tacit {
+namespace {
+
+// splitmix64's finaliser (Steele, Lea and Flood 2014)
+inline uint64_t mix(uint64_t z) {
+  z += 0x9e3779b97f4a7c15ull;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+  return z ^ (z >> 31);
+}
+
+inline uint64_t bits(double v) {
+  if (v == 0) v = 0;
+  if (v != v) return 0x7ff8000000000000ull;
+  uint64_t u;
+  std::memcpy(&u, &v, 8);
+  return u;
+}
+
+void hash_rows(nb::handle numbers, nb::ndarray<uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> out, int threads) {
+  const Matrix x = matrix(numbers);
+  uint64_t* h = out.data();
+  nb::gil_scoped_release release;
+  const Lanes l = lanes(x.rows, 4096, 1);
+  each_lane(
+      l, threads, [] { return 0; },
+      [&](int lane, int) {
+        const int64_t lo = l.begin(lane), hi = l.end(lane);
+        for (int64_t a = lo; a < hi; a += 512) {
+          const int m = int(std::min<int64_t>(512, hi - a));
+          double panel[512];
+          for (int q = 0; q < x.d(); q++) {
+            pack_column(x.columns[q], a, m, 0., panel);
+            for (int i = 0; i < m; i++) h[a + i] = mix(h[a + i] ^ bits(panel[i]));
+          }
+        }
+      });
+}
+
+}  // namespace
+
+void bind_hash(nb::module_& m) {
+  m.def("hash_rows", hash_rows, nb::arg("numbers"), nb::arg("out"), nb::arg("threads"));
+}
+
+}  // namespace tacit

@@ -1,0 +1,159 @@
+// What a kernel reads: columns anywhere in memory, of any stride and type, with gaps; and the panel packer, the only
+// code that knows strides and dtypes.
+#pragma once
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <cstring>
+#include <stdexcept>
+#include <vector>
+
+#include "simd.hpp"
+
+namespace tacit {
+namespace nb = nanobind;
+
+enum class DType : uint8_t { f16, f32, f64, i8, i16, i32, i64, u8, u16, u32, u64 };
+
+struct Column {
+  const char* data;
+  int64_t stride;  // bytes from one row to the next
+  DType type;
+  const uint8_t* valid;  // Arrow validity bits, least significant first; null when nothing is missing
+  int64_t offset;        // of the first row's bit
+};
+
+struct Matrix {
+  std::vector<Column> columns;
+  int64_t rows = 0;
+  int d() const { return int(columns.size()); }
+  // a C-ordered array of one type: base and row stride in bytes; null otherwise
+  const char* base = nullptr;
+  int64_t row_stride = 0;
+};
+
+using any_array = nb::ndarray<nb::ro, nb::device::cpu>;
+
+inline DType dtype_of(nb::dlpack::dtype t) {
+  using code = nb::dlpack::dtype_code;
+  const auto c = code(t.code);
+  if (c == code::Float) {
+    if (t.bits == 16) return DType::f16;
+    if (t.bits == 32) return DType::f32;
+    if (t.bits == 64) return DType::f64;
+  }
+  const int width = t.bits == 8 ? 0 : t.bits == 16 ? 1 : t.bits == 32 ? 2 : t.bits == 64 ? 3 : -1;
+  if (c == code::Bool) return DType::u8;
+  if (c == code::Int && width >= 0) return DType(int(DType::i8) + width);
+  if (c == code::UInt && width >= 0) return DType(int(DType::u8) + width);
+  throw std::invalid_argument("unsupported dtype");
+}
+
+// numbers: an array [n, d], or a tuple of (values [n], validity bits | None, bit offset)
+inline Matrix matrix(nb::handle numbers) {
+  Matrix m;
+  if (nb::isinstance<nb::tuple>(numbers)) {
+    for (nb::handle item : nb::cast<nb::tuple>(numbers)) {
+      const auto t = nb::cast<nb::tuple>(item);
+      const auto v = nb::cast<any_array>(t[0]);
+      if (v.ndim() != 1) throw std::invalid_argument("a column must be one-dimensional");
+      const auto type = dtype_of(v.dtype());
+      const int64_t bytes = v.dtype().bits / 8;
+      const uint8_t* valid = t[1].is_none() ? nullptr : static_cast<const uint8_t*>(nb::cast<any_array>(t[1]).data());
+      m.rows = int64_t(v.shape(0));
+      m.columns.push_back(
+          {static_cast<const char*>(v.data()), v.stride(0) * bytes, type, valid, nb::cast<int64_t>(t[2])});
+    }
+    return m;
+  }
+  const auto x = nb::cast<any_array>(numbers);
+  if (x.ndim() != 2) throw std::invalid_argument("rows must be two-dimensional");
+  const auto type = dtype_of(x.dtype());
+  const int64_t bytes = x.dtype().bits / 8;
+  m.rows = int64_t(x.shape(0));
+  m.columns.reserve(x.shape(1));
+  for (size_t j = 0; j < x.shape(1); j++)
+    m.columns.push_back(
+        {static_cast<const char*>(x.data()) + int64_t(j) * x.stride(1) * bytes, x.stride(0) * bytes, type, nullptr, 0});
+  if (x.stride(1) == 1 || x.shape(1) == 1) {
+    m.base = static_cast<const char*>(x.data());
+    m.row_stride = x.stride(0) * bytes;
+  }
+  return m;
+}
+
+inline float half_to_float(uint16_t h) {
+  const uint32_t sign = uint32_t(h & 0x8000) << 16, exponent = (h >> 10) & 31, fraction = h & 1023;
+  uint32_t bits;
+  if (exponent == 31) bits = sign | 0x7f800000 | fraction << 13;
+  else if (exponent) bits = sign | (exponent + 112) << 23 | fraction << 13;
+  else {
+    const float tiny = float(fraction) * 5.9604644775390625e-8f;  // fraction * 2^-24
+    return sign ? -tiny : tiny;
+  }
+  float f;
+  std::memcpy(&f, &bits, 4);
+  return f;
+}
+
+// f(reader) with reader(row) -> double or float, for the column's type
+template <class F>
+inline void read(const Column& c, F f) {
+  const char* p = c.data;
+  const int64_t s = c.stride;
+  switch (c.type) {
+#define TACIT_READ(NAME, TYPE)              \
+  case DType::NAME:                         \
+    return f([p, s](int64_t i) {            \
+      TYPE v;                               \
+      std::memcpy(&v, p + i * s, sizeof v); \
+      return v;                             \
+    });
+    TACIT_READ(f32, float)
+    TACIT_READ(f64, double)
+    TACIT_READ(i8, int8_t)
+    TACIT_READ(i16, int16_t)
+    TACIT_READ(i32, int32_t)
+    TACIT_READ(i64, int64_t)
+    TACIT_READ(u8, uint8_t)
+    TACIT_READ(u16, uint16_t)
+    TACIT_READ(u32, uint32_t)
+    TACIT_READ(u64, uint64_t)
+#undef TACIT_READ
+    case DType::f16:
+      return f([p, s](int64_t i) {
+        uint16_t v;
+        std::memcpy(&v, p + i * s, 2);
+        return half_to_float(v);
+      });
+  }
+}
+
+// Rows lo .. lo+m of column j, minus shift, into out[0 .. m); a gap becomes NaN. Differences are taken before the cast
+// to T where the column is wider, so that a float64 column far from the origin loses nothing in a float32 panel.
+template <class T>
+inline void pack_column(const Column& c, int64_t lo, int m, double shift, T* out, int64_t step = 1) {
+  read(c, [&](auto at) {
+    using V = decltype(at(0));
+    using D = std::conditional_t<std::is_same_v<V, float> && std::is_same_v<T, float>, float, double>;
+    const D s = D(shift);
+    for (int i = 0; i < m; i++) out[i * step] = T(D(at(lo + i)) - s);
+  });
+  if (c.valid)
+    for (int i = 0; i < m; i++) {
+      const int64_t bit = c.offset + lo + i;
+      if (!(c.valid[bit >> 3] >> (bit & 7) & 1)) out[i * step] = std::numeric_limits<T>::quiet_NaN();
+    }
+}
+
+// Rows lo .. lo+m, transposed: panel[q * N + i] = x[lo + i, q] - shift[q]; rows m .. N are zero. shift may be null.
+template <class T>
+inline void pack(const Matrix& x, int64_t lo, int m, int N, const double* shift, T* panel) {
+  for (int q = 0; q < x.d(); q++) {
+    T* out = panel + int64_t(q) * N;
+    pack_column(x.columns[q], lo, m, shift ? shift[q] : 0., out);
+    for (int i = m; i < N; i++) out[i] = T(0);
+  }
+}
+
+}  // namespace tacit

@@ -1,0 +1,13 @@
+#include "module.hpp"
+
+#include <omp.h>
+
+NB_MODULE(TACIT_MODULE, m) {
+  nanobind::set_leak_warnings(false);
+  m.attr("isa") = TACIT_ISA;
+  m.def("max_threads", [] { return omp_get_max_threads(); });
+  tacit::bind_hash(m);
+  tacit::bind_nearest(m);
+  tacit::bind_moments(m);
+  tacit::bind_mixture(m);
+}

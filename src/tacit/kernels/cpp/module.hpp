@@ -1,0 +1,10 @@
+// The operations of the extension module; kernels/__init__.py is their list and their documentation.
+#pragma once
+#include <nanobind/nanobind.h>
+
+namespace tacit {
+void bind_hash(nanobind::module_&);
+void bind_nearest(nanobind::module_&);
+void bind_moments(nanobind::module_&);
+void bind_mixture(nanobind::module_&);
+}  // namespace tacit

@@ -1,0 +1,101 @@
+// GCC/Clang vector types: one template, no intrinsics, compiled once per instruction set.
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+namespace tacit {
+
+#if defined(__AVX512F__)
+inline constexpr int vector_bytes = 64;
+#elif defined(__AVX2__)
+inline constexpr int vector_bytes = 32;
+#else
+inline constexpr int vector_bytes = 16;
+#endif
+
+template <class T>
+struct simd {
+  static constexpr int n = vector_bytes / sizeof(T);  // numbers in a vector
+  using integer = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+  typedef T vec __attribute__((vector_size(vector_bytes)));
+  typedef integer ivec __attribute__((vector_size(vector_bytes)));
+};
+
+template <class T>
+using vec_t = typename simd<T>::vec;
+template <class T>
+using ivec_t = typename simd<T>::ivec;
+
+template <class T>
+inline vec_t<T> load(const T* p) {
+  return *reinterpret_cast<const vec_t<T>*>(p);
+}  // aligned
+template <class T>
+inline void store(T* p, vec_t<T> v) {
+  *reinterpret_cast<vec_t<T>*>(p) = v;
+}  // aligned
+template <class T>
+inline vec_t<T> broadcast(T a) {
+  return vec_t<T>{} + a;
+}
+template <class V>
+inline V max(V a, V b) {
+  return a > b ? a : b;
+}
+
+// exp(x) for x <= 0, to 1 ulp or so; 0 below the smallest normal number.
+// x = r ln 2 + f with |f| <= ln(2)/2 (Cody and Waite), a polynomial for e^f, 2^r through the exponent bits.
+inline vec_t<float> exp_negative(vec_t<float> x) {
+  using V = vec_t<float>;
+  using I = ivec_t<float>;
+  const V floor = V{} - 87.3f;
+  const auto under = x < floor;
+  x = under ? floor : x;
+  const V magic = V{} + 12582912.f;  // 1.5 * 2^23: adding it rounds to the nearest integer
+  const V r = (x * 1.44269504f + magic) - magic;
+  const V f = (x - r * 0.693145752f) - r * 1.42860677e-6f;
+  V p = V{} + 1.9875691500e-4f;
+  p = p * f + 1.3981999507e-3f;
+  p = p * f + 8.3334519073e-3f;
+  p = p * f + 4.1665795894e-2f;
+  p = p * f + 1.6666665459e-1f;
+  p = p * f + 5.0000001201e-1f;
+  p = p * f * f + f + 1.f;
+  const I e = (__builtin_convertvector(r, I) + 127) << 23;
+  const V y = p * (V)e;
+  return under ? V{} : y;
+}
+
+inline vec_t<double> exp_negative(vec_t<double> x) {
+  using V = vec_t<double>;
+  using I = ivec_t<double>;
+  const V floor = V{} - 708.;
+  const auto under = x < floor;
+  x = under ? floor : x;
+  const V magic = V{} + 6755399441055744.;  // 1.5 * 2^52
+  const V shifted = x * 1.4426950408889634 + magic;
+  const V r = shifted - magic;
+  const V f = (x - r * 6.93147180369123816490e-01) - r * 1.90821492927058770002e-10;
+  V p = V{} + 1.6059043836821613e-10;  // 1/13!, Taylor: |f| <= 0.3466 gives 2e-17
+  constexpr double c[] = {2.08767569878681e-9,
+                          2.505210838544172e-8,
+                          2.755731922398589e-7,
+                          2.7557319223985893e-6,
+                          2.48015873015873e-5,
+                          1.984126984126984e-4,
+                          1.3888888888888889e-3,
+                          8.333333333333333e-3,
+                          4.1666666666666664e-2,
+                          1.6666666666666666e-1,
+                          0.5,
+                          1.,
+                          1.};
+  for (double a : c) p = p * f + a;
+  const I e = ((I)shifted - 0x4338000000000000LL + 1023) << 52;
+  const V y = p * (V)e;
+  return under ? V{} : y;
+}
+
+}  // namespace tacit
