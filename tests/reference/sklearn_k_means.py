@@ -1,0 +1,11 @@
+"""What scikit-learn's tests of KMeans say about ours."""
+
+from reference.peers import Peer
+
+PEER = Peer(
+    package="sklearn.cluster",
+    name="KMeans",
+    tests="sklearn.cluster.tests.test_k_means",
+    fails={},
+    not_ours={},
+)
