@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .mixture.gaussian import GaussianMixture as GaussianMixture
     from .persist import load as load
 
 try:
@@ -16,6 +17,7 @@ except PackageNotFoundError:  # a source tree on the path, not installed
     __version__ = "0.0.0"
 
 _WHERE = {  # public name -> module; imported when first used
+    "GaussianMixture": "mixture.gaussian",
     "load": "persist",
 }
 _NEEDS: dict[str, tuple[str, str]] = {}  # public name -> (module that must be there, extra that brings it)

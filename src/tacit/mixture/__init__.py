@@ -1,0 +1,3 @@
+"""Mixture models, under the names that scikit-learn's module has."""
+
+from .gaussian import GaussianMixture as GaussianMixture

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp
 
+from .. import kernels
 from ..data.block import Block
 from ..data.source import Source
 from ..em.model import LatentModel
-from ..typing import Doubles, Floats
+from ..typing import Array, Doubles, Floats
 from .families.family import Family
 
 
@@ -50,7 +53,11 @@ class Mixture(LatentModel[MixtureParams, MixtureStats]):
         raise NotImplementedError("a mixture starts from responsibilities: see `from_responsibilities`")
 
     def expect(self, params: MixtureParams, block: Block) -> MixtureStats:
-        log_joint = self.log_joint(params, block, self.family.penalty(params.theta))
+        penalty = self.family.penalty(params.theta)
+        part = self.family.native(params.theta)
+        if part is not None:
+            return MixtureStats(*kernels.mixture_sums(block, params.log_weights + penalty, part))
+        log_joint = self.log_joint(params, block, penalty)
         log_prob = logsumexp(log_joint, axis=1)
         resp = np.exp(log_joint - log_prob[:, None])
         if block.known is not None:  # z observed: q(z) is that one component, and the row's objective log p(x, z)
@@ -69,8 +76,47 @@ class Mixture(LatentModel[MixtureParams, MixtureStats]):
         prior = self.concentration * float(params.log_weights.sum()) if self.concentration else 0.0
         return prior + self.family.log_prior(params.theta)
 
+    def repair(
+        self, params: MixtureParams, stats: MixtureStats, source: Source, rng: np.random.Generator
+    ) -> tuple[MixtureParams, int]:
+        bad = (stats.counts <= 1e-12 * stats.weight) | self.family.broken(params.theta, self.K)
+        if not bad.any():
+            return params, 0
+        rows = source.take(source.sample(self.K, rng))
+        weights = np.where(bad, 1 / self.K, np.exp(params.log_weights))
+        return MixtureParams(
+            np.log(weights / weights.sum()), self.family.replace(params.theta, bad, rows, source)
+        ), int(bad.sum())
+
     def block_rows(self, params: MixtureParams) -> int | None:
-        return 65536
+        return None if self.family.native(params.theta) is not None else 16384
+
+    # Where it starts.
+
+    def from_labels(self, source: Source, z: Array, rng: np.random.Generator) -> tuple[MixtureParams, int]:
+        """The M-step at given components z [n], rows of -1 left out; and how many empty ones were placed anew.
+
+        Two passes: the second sums about the means that the first has found.
+        """
+        params = MixtureParams(np.full(self.K, -np.log(self.K)), self.family.blank(self.K, source))
+
+        def hard(params: MixtureParams, block: Block) -> MixtureStats:
+            known = z[block.start : block.start + block.n].astype(np.int32)
+            weight = None if (known >= 0).all() else block.w * (known >= 0)
+            return self.expect(params, replace(block, known=known, weight=block.weight if weight is None else weight))
+
+        for _ in range(2):
+            stats = source.reduce(partial(hard, params), rows=self.block_rows(params))
+            params, repaired = self.repair(self.maximise(stats, params), stats, source, rng)
+        return params, repaired
+
+    def from_responsibilities(self, source: Source, resp: Callable[[Block], Floats]) -> MixtureParams:
+        """The M-step at responsibilities that a function gives for each block [b, K]; two passes, as for labels."""
+        params = MixtureParams(np.full(self.K, -np.log(self.K)), self.family.blank(self.K, source))
+        for _ in range(2):
+            f = partial(lambda params, block: self._sums(params, block, resp(block), 0.0), params)
+            params = self.maximise(source.reduce(f, rows=16384), params)
+        return params
 
     # What answers questions: the plain normalised density, without the penalty of the fit.
 
@@ -81,18 +127,12 @@ class Mixture(LatentModel[MixtureParams, MixtureStats]):
 
     def posterior(self, params: MixtureParams, block: Block) -> Posterior:
         """log p(x_i) and the responsibilities."""
+        part = self.family.native(params.theta)
+        if part is not None:
+            return Posterior(*kernels.mixture_rows(block, params.log_weights, part))
         log_joint = self.log_joint(params, block)
         log_prob: Floats = np.asarray(logsumexp(log_joint, axis=1))
         return Posterior(log_prob, np.exp(log_joint - log_prob[:, None]))
-
-    def from_responsibilities(self, source: Source, resp: Floats) -> MixtureParams:
-        """The M-step at given responsibilities [n, K]: how every start becomes parameters."""
-        start = MixtureParams(np.full(self.K, -np.log(self.K)), self.family.blank(self.K, source))
-        stats = source.reduce(
-            lambda block: self._sums(start, block, resp[block.start : block.start + block.n], 0.0),
-            rows=self.block_rows(start),
-        )
-        return self.maximise(stats, start)
 
     def _sums(self, params: MixtureParams, block: Block, resp: Floats, objective: float) -> MixtureStats:
         r = resp * block.w[:, None]

@@ -23,10 +23,10 @@ class Cells(NamedTuple):
 
 
 class Family(ABC, Generic[Θ, T]):
-    """K distributions of one kind over some columns of a block. θ and T are NamedTuples of arrays with leading K.
+    """K distributions of one kind over some columns of a block. θ and T are NamedTuples of arrays, most with leading K.
 
-    T is additive over rows and knows the shift its second moments were summed about (``blank`` or the current means),
-    so that ``update`` can centre them.
+    T is additive over rows; second moments in it are summed about the means of the θ that ``stats`` was given, and
+    ``update`` is given the same θ.
     """
 
     @abstractmethod
@@ -61,6 +61,22 @@ class Family(ABC, Generic[Θ, T]):
         """The log prior density of θ up to a constant."""
         return 0.0
 
+    def broken(self, θ: Θ, K: int) -> Array:
+        """Which components [K] have degenerated and must be placed anew."""
+        return np.zeros(K, dtype=bool)
+
+    def replace(self, θ: Θ, bad: Array, rows: Block, source: Source) -> Θ:
+        """θ with the components ``bad`` [K] placed on the ``rows`` [K], as wide as the data; a rare extra pass."""
+        blank = self.blank(len(bad), source)
+        return type(θ)(*(_swap(bad, new, old) for new, old in zip(blank, θ, strict=True)))  # type: ignore[call-overload]
+
     def native(self, θ: Θ) -> Any:
-        """This part as the mixture kernel reads it, or None when the family runs in Python."""
+        """θ as the mixture kernel reads it, a ``kernels.Part`` or a tuple of them; None when the family runs in Python.
+
+        The kernel's sums come back in the same shape, and are T.
+        """
         return None
+
+
+def _swap(bad: Array, new: Array, old: Array) -> Array:
+    return np.where(bad.reshape(-1, *[1] * (old.ndim - 1)), new, old)

@@ -1,0 +1,442 @@
+"""GaussianMixture: scikit-learn's estimator, on tacit's EM loop and kernels."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import DensityMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
+
+from .. import kernels
+from ..base import Estimator, check_choice, check_number
+from ..data.block import Block
+from ..data.source import Source
+from ..em.engine import Fit, em
+from ..errors import ArgumentError, RepairWarning
+from ..rng import draw, generator
+from ..typing import Array, Doubles, Floats, Seed
+from .families.family import Cells
+from .families.gaussian import CovarianceType, Gaussian, GaussianParams
+from .mixture import Mixture, MixtureParams, Posterior
+
+
+class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
+    """p(x) = Σ_k π_k N(x; μ_k, Σ_k), fitted by EM (Bishop 2006, section 9.2.2).
+
+    ``covariance_type`` is "full", "tied" (one Σ for all), "diag" or "spherical"; ``reg_covar`` is added to the
+    diagonal of each. Fitting stops when the mean log-likelihood of a row gains less than ``tol``, or after ``max_iter``
+    steps; of ``n_init`` starts the best is kept. ``init_params`` makes the start: "kmeans", "k-means++", "random" or
+    "random_from_data"; ``weights_init`` [K], ``means_init`` [K, d] and ``precisions_init`` (of the shape of
+    ``precisions_``) overrule it, and so does ``init``, a fitted GaussianMixture to go on from.
+
+    Learned: ``weights_`` [K], ``means_`` [K, d]; ``covariances_``, ``precisions_`` and ``precisions_cholesky_``, of
+    shape [K, d, d] full, [d, d] tied, [K, d] diagonal, [K] spherical; ``converged_``; ``n_iter_``; ``lower_bound_``,
+    the objective of these parameters per row; ``lower_bounds_``, after each step; ``history_``, also before the first;
+    ``repairs_``, the (step, components) that were empty or collapsed and were placed anew.
+
+    >>> import numpy as np
+    >>> X = np.array([[1.0, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> gm = GaussianMixture(2, random_state=0).fit(X)
+    >>> np.sort(gm.means_[:, 0]).round(6)
+    array([ 1., 10.])
+    >>> gm.predict([[0, 0], [1, 1]]) == gm.predict([[1, 2]])
+    array([ True,  True])
+    """
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: CovarianceType = "full",
+        tol: float = 1e-3,
+        reg_covar: float = 1e-6,
+        max_iter: int = 100,
+        n_init: int = 1,
+        init_params: str = "kmeans",
+        weights_init: object = None,
+        means_init: object = None,
+        precisions_init: object = None,
+        init: GaussianMixture | None = None,
+        random_state: Seed = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.init = init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+
+    # Fitting.
+
+    def fit(self, X: object, y: object = None, sample_weight: object = None, *, known: object = None) -> Self:
+        """Fit to the rows X [n, d]; ``y`` is ignored.
+
+        ``sample_weight`` [n]: a weight of 2 is the row twice, 0 is the row absent. ``known`` [n]: the component of a
+        row where it was observed, -1 elsewhere; when all are known the answer is the closed form, in one step.
+        """
+        self._fit(X, sample_weight, known)
+        return self
+
+    def fit_predict(self, X: object, y: object = None, sample_weight: object = None, *, known: object = None) -> Array:
+        """Fit, and the most probable component of each row [n]."""
+        return self._labels(self._fit(X, sample_weight, known))
+
+    def _fit(self, X: object, sample_weight: object, known: object) -> Source:
+        self._check_arguments()
+        source = self._rows(X, reset=True, weight=sample_weight, known=known)
+        model = Mixture(self.n_components, Gaussian(self.covariance_type, self.reg_covar))
+        given = self._given(source.shape[1])
+        z = _known(source, self.n_components)
+        if source.shape[0] < self.n_components:
+            raise ArgumentError(
+                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
+                f"n_samples = {source.shape[0]}"
+            )
+        rng = generator(self.random_state)
+        warm = self.warm_start and hasattr(self, "converged_")
+        best: Fit[MixtureParams] | None = None
+        for start in range(1 if warm else self.n_init):
+            say = _Progress(self.verbose, self.verbose_interval, start)
+            if warm:
+                params, repaired = self._params(), 0
+            else:
+                params, repaired = self._start(model, source, z, given, rng)
+            closed = z is not None and bool((z >= 0).all())
+            fit = em(model, source, params, tol=self.tol, max_iter=0 if closed else self.max_iter, rng=rng, on_pass=say)
+            if closed:
+                fit = fit._replace(converged=True, n_iter=1)
+            if repaired:
+                fit = fit._replace(repairs=[(0, repaired), *fit.repairs])
+            say.end(fit)
+            if best is None or fit.objective > best.objective:
+                best = fit
+        assert best is not None
+        self._keep(best)
+        return source
+
+    def _start(
+        self,
+        model: Mixture,
+        source: Source,
+        z: Array | None,
+        given: tuple[Doubles | None, Doubles | None, Doubles | None],
+        rng: np.random.Generator,
+    ) -> tuple[MixtureParams, int]:
+        """Parameters to start from, and how many components had to be placed anew."""
+        weights, means, factor = given
+        family = Gaussian(self.covariance_type, self.reg_covar)
+        repaired = 0
+        if weights is not None and means is not None and factor is not None:
+            θ = family.from_factor(means, factor)
+            return MixtureParams(_log(weights), θ), 0
+        if z is not None and (z >= 0).all():
+            return model.from_labels(source, z, rng)
+        if self.init_params == "random":
+            params = model.from_responsibilities(source, _random_responsibilities(model.K, rng))
+        else:
+            params, repaired = model.from_labels(source, self._start_labels(source, z, rng), rng)
+        θ = params.theta
+        if means is not None or factor is not None:
+            means = θ.means if means is None else means
+            θ = θ._replace(means=means) if factor is None else family.from_factor(means, factor)
+        return MixtureParams(params.log_weights if weights is None else _log(weights), θ), repaired
+
+    def _start_labels(self, source: Source, z: Array | None, rng: np.random.Generator) -> Array:
+        """A component for each row, or -1 for a row that does not enter the first M-step."""
+        K, n = self.n_components, source.shape[0]
+        if self.init_params == "kmeans":
+            labels = kmeans_labels(source, K, rng)
+            if z is None:
+                return labels
+            return np.where(z >= 0, z, _match(labels, z, source.weight, K)[labels])
+        rows = seed_rows(source, K, rng) if self.init_params == "k-means++" else _distinct_rows(source, K, rng)
+        labels = np.full(n, -1) if z is None else z.copy()
+        empty = np.setdiff1d(np.arange(K), labels)
+        labels[rows[: len(empty)]] = empty
+        return labels
+
+    def _keep(self, fit: Fit[MixtureParams]) -> None:
+        θ: GaussianParams = fit.params.theta
+        self.weights_ = np.exp(fit.params.log_weights)
+        self.means_, self.covariances_ = θ.means, θ.covariances
+        if θ.factor.ndim > 1 and self.covariance_type in ("full", "tied"):
+            self.precisions_cholesky_ = np.swapaxes(θ.factor, -1, -2)
+            self.precisions_ = self.precisions_cholesky_ @ θ.factor
+        else:
+            self.precisions_cholesky_, self.precisions_ = θ.factor, θ.factor**2
+        self.converged_, self.n_iter_, self.lower_bound_ = fit.converged, fit.n_iter, fit.objective
+        self.history_, self.lower_bounds_, self.repairs_ = fit.history, fit.history[1:], fit.repairs
+        self._tell(θ)
+
+    def _tell(self, θ: GaussianParams) -> None:
+        if self.repairs_:
+            times = sum(count for _, count in self.repairs_)
+            warnings.warn(
+                f"{times} empty or collapsed component(s) were placed anew (see repairs_). "
+                "Fewer components or a larger reg_covar would avoid it.",
+                RepairWarning,
+                stacklevel=5,
+            )
+        if (θ.ridge > 0).any():
+            warnings.warn(
+                f"The covariance of {int((θ.ridge > 0).sum())} component(s) is singular, and got a ridge of up to "
+                f"{θ.ridge.max():.3g} on its diagonal. A larger reg_covar or a simpler covariance_type would avoid it.",
+                RepairWarning,
+                stacklevel=5,
+            )
+        if not self.converged_ and self.max_iter > 0:
+            warnings.warn(
+                "Best performing initialization did not converge. Try different init parameters, or increase max_iter, "
+                "tol, or check for degenerate data.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
+    # Questions: answered by the plain normalised density.
+
+    def score_samples(self, X: object) -> Floats:
+        """log p(x) of each row [n]; higher is more typical."""
+        return self._map(X, lambda p: p.log_prob)
+
+    def score(self, X: object, y: object = None, sample_weight: object = None) -> float:
+        """The mean of log p(x) over the rows."""
+        return float(np.average(self.score_samples(X), weights=None if sample_weight is None else sample_weight))  # type: ignore[call-overload]
+
+    def predict(self, X: object) -> Array:
+        """The most probable component of each row [n]."""
+        check_is_fitted(self)
+        return self._labels(self._rows(X, reset=False))
+
+    def predict_proba(self, X: object) -> Floats:
+        """p(z = k | x) [n, K]."""
+        return self._map(X, lambda p: p.resp)
+
+    def sample(self, n_samples: int = 1) -> tuple[Doubles, Array]:
+        """Rows drawn from p(x) [n, d], in the order of their components, and the components [n]."""
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise ArgumentError(
+                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample."
+            )
+        rng = generator(self.random_state)
+        z = np.repeat(np.arange(len(self.weights_)), rng.multinomial(n_samples, self.weights_ / self.weights_.sum()))
+        out = Cells(np.empty((n_samples, self.means_.shape[1])), np.empty((n_samples, 0), dtype=np.int32))
+        self._model().family.sample(self._params().theta, z, rng, out)
+        return out.numbers, z
+
+    def bic(self, X: object) -> float:
+        """-2 Σ log p(x) + ν log n, with ν free parameters (Schwarz 1978): lower is better."""
+        log_prob = self.score_samples(X)
+        return float(-2 * log_prob.sum(dtype=np.float64) + self._n_parameters() * np.log(len(log_prob)))
+
+    def aic(self, X: object) -> float:
+        """-2 Σ log p(x) + 2ν (Akaike 1974): lower is better."""
+        return float(-2 * self.score_samples(X).sum(dtype=np.float64) + 2 * self._n_parameters())
+
+    def icl(self, X: object) -> float:
+        """BIC + 2 Σ_i H(z | x_i), which asks for groups that do not overlap (Biernacki, Celeux and Govaert 2000)."""
+        r = self.predict_proba(X).astype(np.float64)
+        entropy = -np.sum(r * np.log(np.where(r > 0, r, 1.0)))
+        return self.bic(X) + 2 * float(entropy)
+
+    def _n_parameters(self) -> int:
+        check_is_fitted(self)
+        return self._model().family.n_parameters(self._params().theta) + len(self.weights_) - 1
+
+    def _model(self) -> Mixture:
+        return Mixture(len(self.weights_), Gaussian(self.covariance_type, self.reg_covar))
+
+    def _params(self) -> MixtureParams:
+        """The learned attributes as the model's parameters."""
+        means = np.asarray(self.means_, dtype=np.float64)
+        factor = np.asarray(self.precisions_cholesky_, dtype=np.float64)
+        if self.covariance_type in ("full", "tied"):
+            factor = np.ascontiguousarray(np.swapaxes(factor, -1, -2))
+        covariances = np.asarray(getattr(self, "covariances_", factor), dtype=np.float64)
+        return MixtureParams(_log(self.weights_), GaussianParams(means, covariances, factor, np.zeros(len(means))))
+
+    def _map(self, X: object, pick: Callable[[Posterior], Floats]) -> Floats:
+        check_is_fitted(self)
+        source = self._rows(X, reset=False)
+        model, params = self._model(), self._params()
+        answer: Floats = source.map(lambda block: pick(model.posterior(params, block)), rows=model.block_rows(params))
+        return answer
+
+    def _labels(self, source: Source) -> Array:
+        model, params = self._model(), self._params()
+        return source.map(
+            lambda block: model.posterior(params, block).resp.argmax(axis=1), rows=model.block_rows(params)
+        )
+
+    # What the user gave.
+
+    def _check_arguments(self) -> None:
+        check_number(self, "n_components", integer=True, low=1)
+        check_choice(self, "covariance_type", ("full", "tied", "diag", "spherical"))
+        check_number(self, "tol", low=0)
+        check_number(self, "reg_covar", low=0)
+        check_number(self, "max_iter", integer=True, low=0)
+        check_number(self, "n_init", integer=True, low=1)
+        check_choice(self, "init_params", ("kmeans", "random", "random_from_data", "k-means++"))
+
+    def _given(self, d: int) -> tuple[Doubles | None, Doubles | None, Doubles | None]:
+        """Weights [K], means [K, d] and factors of the precisions that the user gave to start from."""
+        K = self.n_components
+        if self.init is not None:
+            check_is_fitted(self.init)
+            start = self.init._params()
+            if self.init.covariance_type != self.covariance_type or start.theta.means.shape != (K, d):
+                raise ArgumentError(
+                    f"init must be a GaussianMixture fitted with n_components={K}, "
+                    f"covariance_type={self.covariance_type!r} and {d} features"
+                )
+            return np.exp(start.log_weights), start.theta.means, start.theta.factor
+        weights = _shaped(self.weights_init, (K,), "weights")
+        if weights is not None:
+            if (weights < 0).any() or (weights > 1).any():
+                raise ArgumentError(
+                    "The parameter 'weights' should be in the range [0, 1], but got max value "
+                    f"{weights.min():.5f}, min value {weights.max():.5f}"
+                )
+            if not np.isclose(weights.sum(), 1.0, atol=1e-6):
+                raise ArgumentError(
+                    f"The parameter 'weights' should be normalized, but got sum(weights) = {weights.sum():.5f}"
+                )
+        means = _shaped(self.means_init, (K, d), "means")
+        kind = self.covariance_type
+        shape = {"full": (K, d, d), "tied": (d, d), "diag": (K, d), "spherical": (K,)}[kind]
+        precisions = _shaped(self.precisions_init, shape, f"{kind} precision")
+        return weights, means, None if precisions is None else _factor(precisions, kind)
+
+
+def _shaped(value: object, shape: tuple[int, ...], name: str) -> Doubles | None:
+    if value is None:
+        return None
+    a: Doubles = check_array(value, dtype=np.float64, ensure_2d=False, allow_nd=True)
+    if a.shape != shape:
+        raise ArgumentError(f"The parameter '{name}' should have the shape of {shape}, but got {a.shape}")
+    return a
+
+
+def _factor(precisions: Doubles, kind: str) -> Doubles:
+    """A, lower triangular, with AᵀA = the given precision; 1/σ for diagonal ones."""
+    if kind in ("diag", "spherical"):
+        if (precisions <= 0).any():
+            raise ArgumentError(f"'{kind} precision' should be positive")
+        return np.sqrt(precisions)
+    stack = precisions.reshape(-1, *precisions.shape[-2:])
+    if not np.allclose(stack, np.swapaxes(stack, 1, 2)) or (np.linalg.eigvalsh(stack) <= 0).any():
+        raise ArgumentError(f"'{kind} precision' should be symmetric, positive-definite")
+    # with J the reversal, J P J = L Lᵀ gives P = (J L J)(J L J)ᵀ, J L J upper triangular
+    upper = np.linalg.cholesky(stack[:, ::-1, ::-1])[:, ::-1, ::-1]
+    return np.ascontiguousarray(np.swapaxes(upper, 1, 2)).reshape(precisions.shape)
+
+
+def _known(source: Source, K: int) -> Array | None:
+    z = [block.known for block in source.blocks()]
+    if any(part is None for part in z):
+        return None
+    known = np.concatenate([part for part in z if part is not None])
+    if len(known) != source.shape[0]:
+        raise ArgumentError(f"known has {len(known)} entries for {source.shape[0]} rows")
+    if known.size and (known.max() >= K or known.min() < -1):
+        raise ArgumentError(f"known must hold component numbers 0 to {K - 1}, or -1 where z was not observed")
+    return known
+
+
+def _log(weights: Any) -> Doubles:
+    with np.errstate(divide="ignore"):
+        return np.log(np.asarray(weights, dtype=np.float64))
+
+
+# Starts. All draws walk the rows in the order of their content hash.
+
+
+def kmeans_labels(source: Source, K: int, rng: np.random.Generator) -> Array:
+    from sklearn.cluster import KMeans
+
+    x = np.concatenate([block.x for block in source.blocks()])[source.order]
+    labels = np.empty(len(x), dtype=np.int64)
+    model = KMeans(K, n_init=1, random_state=int(rng.integers(2**31 - 1)))
+    labels[source.order] = model.fit(x, sample_weight=source.weight[source.order]).labels_
+    return labels
+
+
+def seed_rows(source: Source, K: int, rng: np.random.Generator) -> Array:
+    from sklearn.cluster import kmeans_plusplus
+
+    x = np.concatenate([block.x for block in source.blocks()])[source.order]
+    rows: Array = source.order[kmeans_plusplus(x, K, random_state=int(rng.integers(2**31 - 1)))[1]]
+    return rows
+
+
+def _distinct_rows(source: Source, K: int, rng: np.random.Generator) -> Array:
+    """K different rows, drawn one after the other in proportion to weight."""
+    mass, rows = source.weight.copy(), np.empty(K, dtype=np.int64)
+    for k in range(K):
+        rows[k] = draw(mass, 1, rng, source.order)[0] if mass.any() else rows[k - 1]
+        mass[rows[k]] = 0.0
+    return rows
+
+
+def _random_responsibilities(K: int, rng: np.random.Generator) -> Callable[[Block], Floats]:
+    """Uniform numbers made from each row's hash, normalised [b, K]: the same rows get the same ones, in any order."""
+    salt = rng.integers(2**63, size=K, dtype=np.uint64)
+
+    def resp(block: Block) -> Floats:
+        h = kernels.hash_rows(block)[:, None] ^ salt
+        h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)  # splitmix64 (Steele, Lea and Flood 2014)
+        h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        u = ((h ^ (h >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53 + 2.0**-54
+        r: Doubles = u / u.sum(axis=1, keepdims=True)
+        return r
+
+    return resp
+
+
+def _match(labels: Array, z: Array, weight: Doubles, K: int) -> Array:
+    """The renaming of clusters [K] that agrees most with the known components."""
+    from scipy.optimize import linear_sum_assignment
+
+    table = np.zeros((K, K))
+    seen = z >= 0
+    np.add.at(table, (labels[seen], z[seen]), weight[seen])
+    names: Array = linear_sum_assignment(table, maximize=True)[1]
+    return names
+
+
+class _Progress:
+    """scikit-learn's lines of ``verbose``."""
+
+    def __init__(self, verbose: int, interval: int, start: int) -> None:
+        self.verbose, self.interval, self.previous = verbose, interval, -np.inf
+        if verbose:
+            print(f"Initialization {start}")
+
+    def __call__(self, n_iter: int, objective: float) -> None:
+        if self.verbose and n_iter and n_iter % self.interval == 0:
+            change = f"\t ll change {objective - self.previous:.5f}" if self.verbose > 1 else ""
+            print(f"  Iteration {n_iter}{change}")
+        self.previous = objective
+
+    def end(self, fit: Fit[MixtureParams]) -> None:
+        if self.verbose:
+            bound = f" lower bound {fit.objective:.5f}." if self.verbose > 1 else ""
+            print(f"Initialization {'converged' if fit.converged else 'did not converge'}.{bound}")
