@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .mixture.gaussian import GaussianMixture as GaussianMixture
+    from .data.source import as_source as as_source
+    from .data.table import Table as Table
     from .persist import load as load
 
 try:
@@ -18,6 +20,8 @@ except PackageNotFoundError:  # a source tree on the path, not installed
 
 _WHERE = {  # public name -> module; imported when first used
     "GaussianMixture": "mixture.gaussian",
+    "Table": "data.table",
+    "as_source": "data.source",
     "load": "persist",
 }
 _NEEDS: dict[str, tuple[str, str]] = {}  # public name -> (module that must be there, extra that brings it)

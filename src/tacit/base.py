@@ -30,7 +30,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
     ) -> Source:
         """The rows of X as a source, checked against ``fit`` (names and number of columns) unless ``reset``."""
         source = as_source(X, weight=weight, known=known, gaps=gaps, sparse=sparse, estimator=self)
-        validate_data(self, X, reset=reset, skip_check_array=True)
+        validate_data(self, _heading(X, source), reset=reset, skip_check_array=True)
         return source
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -38,6 +38,17 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         from .persist import save
 
         save(self, path)
+
+
+def _heading(X: object, source: Source) -> object:
+    """What scikit-learn looks at for names and width: X itself, or an empty table for a path or a source."""
+    if not isinstance(X, str | PathLike | Source):
+        return X
+    if source.names is None:
+        return np.empty((0, source.shape[1]))
+    import pyarrow as pa
+
+    return pa.table({name: pa.array([], pa.float64()) for name in source.names})
 
 
 def check_number(

@@ -23,8 +23,19 @@ class Column(NamedTuple):
         x = np.asarray(self.values, dtype=precision(self.values.dtype))
         if self.valid is None:
             return x
-        bits = np.unpackbits(self.valid, bitorder="little")[self.offset : self.offset + len(x)]
+        lo, hi = self.offset >> 3, (self.offset + len(x) + 7) >> 3
+        bits = np.unpackbits(self.valid[lo:hi], bitorder="little")[self.offset & 7 :][: len(x)]
         return np.where(bits.astype(bool), x, x.dtype.type("nan"))
+
+    def take(self, rows: Array) -> Column:
+        """The cells of these rows, copied; where there are validity bits, as floats with NaN."""
+        values = self.values[rows]
+        if self.valid is None:
+            return Column(values)
+        bit = self.offset + np.asarray(rows)
+        seen = (self.valid[bit >> 3] >> (bit & 7).astype(np.uint8) & 1).astype(bool)
+        x = np.asarray(values, dtype=precision(values.dtype))
+        return Column(np.where(seen, x, x.dtype.type("nan")))
 
 
 class CSR(NamedTuple):
@@ -116,3 +127,14 @@ class Block:
 def precision(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The precision in which numbers of ``dtype`` are worked on: single for half and single, double for all else."""
     return np.dtype(np.float32) if dtype in (np.float32, np.float16) else np.dtype(np.float64)
+
+
+def usable(X: Array) -> Array:
+    """X as it lies if a kernel can read it, else a copy: native byte order, aligned, at most 64 bits a number."""
+    if X.dtype.kind == "f" and X.dtype.itemsize > 8:
+        return X.astype(np.float64)
+    if not X.dtype.isnative:
+        return X.astype(X.dtype.newbyteorder("="))
+    if not X.flags.aligned or any(s % X.itemsize for s in X.strides):
+        return X.copy()
+    return X

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Self
 
 import numpy as np
 
 from ..typing import Array
 from .block import CSR, Block, Column
-from .source import Source
+from .source import Source, check_known, check_weight
 
 
 class MemorySource(Source):
     """A single block and its slices."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, names: tuple[str, ...] | None = None) -> None:
         self.block = block
+        self._names = names
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        return self._names
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -38,15 +46,18 @@ class MemorySource(Source):
             cut = sp.csr_matrix((b.csr.data, b.csr.indices, b.csr.indptr), shape=(b.n, b.d))[rows]
             return Block(0, np.empty((len(rows), 0)), CSR(cut.data, cut.indices, cut.indptr, b.d), codes, weight, known)
         if isinstance(b.numbers, tuple):
-            numbers: Array | tuple[Column, ...] = tuple(Column(_decode_rows(c, rows)) for c in b.numbers)
+            numbers: Array | tuple[Column, ...] = tuple(c.take(rows) for c in b.numbers)
         else:
             numbers = b.numbers[rows]
         return Block(0, numbers, None, codes, weight, known)
 
-
-def _decode_rows(column: Column, rows: Array) -> Array:
-    if column.valid is None:
-        return column.values[rows]
-    bit = column.offset + rows
-    seen = (column.valid[bit >> 3] >> (bit & 7) & 1).astype(bool)
-    return np.where(seen, np.asarray(column.values[rows], dtype=np.float64), np.nan)
+    def weighing(self, weight: object = None, known: object = None) -> Self:
+        """The same rows with these weights and known components; what is None stays as it is."""
+        if weight is None and known is None:
+            return self
+        n, b = self.block.n, self.block
+        w, z = check_weight(weight, n), check_known(known, n)
+        other = copy.copy(self)
+        other.__dict__.pop("weight", None)  # cached_property
+        other.block = replace(b, weight=b.weight if w is None else w, known=b.known if z is None else z)
+        return other

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from .. import kernels
+from ..errors import InputError
 from ..rng import draw
 from ..stats import add
 from ..typing import Array, Doubles
@@ -29,6 +30,11 @@ class Source(ABC):
     @abstractmethod
     def shape(self) -> tuple[int, int]:
         """Rows, numeric columns."""
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The names of the columns, None where they have none."""
+        return None
 
     @abstractmethod
     def blocks(self, rows: int | None = None) -> Iterator[Block]:
@@ -76,20 +82,52 @@ def as_source(
     ``gaps`` lets NaN through, ``sparse`` CSR; ``estimator`` is named in the messages. Arrays that are usable as they
     lie are not copied.
     """
-    from sklearn.utils.validation import _check_sample_weight, check_array
-
+    from .arrays import rows_of
     from .memory import MemorySource
 
-    if isinstance(X, Source):
-        return X
     name = type(estimator).__name__ if estimator is not None else ""
-    checked = check_array(
-        X,
-        accept_sparse="csr" if sparse else False,
-        dtype="numeric",
-        ensure_all_finite="allow-nan" if gaps else True,
-        estimator=name or None,
-        input_name="X",
-    )
-    w = None if weight is None else _check_sample_weight(weight, checked, dtype=np.float64, ensure_non_negative=True)
-    return MemorySource(Block(0, checked, weight=w, known=None if known is None else np.asarray(known, dtype=np.int32)))
+    source = X if isinstance(X, Source) else rows_of(X, gaps=gaps, sparse=sparse, name=name)
+    if isinstance(source, MemorySource):
+        return source.weighing(weight, known)
+    return source
+
+
+def check_weight(weight: object, n: int) -> Doubles | None:
+    """Sample weights [n]: finite, none negative, not all zero; scikit-learn's phrases."""
+    if weight is None:
+        return None
+    try:
+        w = np.asarray(weight, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError("sample_weight must hold numbers") from None
+    if w.ndim == 0:
+        w = np.full(n, w)
+    if w.ndim != 1:
+        raise InputError(f"Sample weights must be 1D array or scalar, got {w.ndim}D array of shape {w.shape}")
+    if len(w) != n:
+        raise InputError(f"sample_weight.shape == {w.shape}, expected {(n,)}!")
+    if not np.isfinite(w).all():
+        row = int(np.flatnonzero(~np.isfinite(w))[0])
+        what = "NaN" if np.isnan(w[row]) else "infinity"
+        raise InputError(f"Input sample_weight contains {what}, in row {row}.")
+    if (w < 0).any():
+        row = int(np.flatnonzero(w < 0)[0])
+        raise InputError(f"Negative values in data passed to `sample_weight`: {w[row]:g} in row {row}")
+    if not w.any():
+        raise InputError("Sample weights must contain at least one non-zero number.")
+    return w
+
+
+def check_known(known: object, n: int) -> Array | None:
+    """Known component numbers [n], -1 where unknown."""
+    if known is None:
+        return None
+    z = np.asarray(known)
+    if z.shape != (n,):
+        raise InputError(f"known.shape == {z.shape}, expected {(n,)}: one component number a row, -1 where unknown")
+    if z.dtype.kind not in "iu" and not (z.dtype.kind == "f" and np.array_equal(z, np.rint(z))):
+        raise InputError(f"known must hold component numbers, -1 where unknown; got {z.dtype}")
+    if (z < -1).any() or (z > np.iinfo(np.int32).max).any():
+        row = int(np.flatnonzero((z < -1) | (z > np.iinfo(np.int32).max))[0])
+        raise InputError(f"known must hold component numbers >= 0, or -1 where unknown; row {row} holds {z[row]}")
+    return z.astype(np.int32)

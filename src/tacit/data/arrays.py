@@ -1,0 +1,177 @@
+"""Numbers in memory as a source: arrays, sparse rows, tensors, tables of numbers. Nothing usable is copied."""
+
+from __future__ import annotations
+
+from os import PathLike, fspath
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..typing import Array
+from .block import CSR, Block, Column, usable
+from .memory import MemorySource
+
+
+def rows_of(X: Any, *, gaps: bool, sparse: bool, name: str) -> MemorySource:
+    """The rows of anything that ``as_source`` takes."""
+    if type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "fiub" and X.size:
+        return _dense(X, gaps, name)
+    if isinstance(X, str | PathLike):
+        return _file(fspath(X), gaps, sparse, name)
+    if hasattr(X, "detach") and hasattr(X, "cpu"):  # a torch tensor, which shares its memory with the array
+        X = X.detach().cpu()
+        X = (X.float() if "bfloat16" in str(X.dtype) else X).numpy()
+    elif not isinstance(X, np.ndarray | list | tuple):
+        from .frames import columns_of
+
+        columns = columns_of(X)
+        if columns is not None:
+            return _columns(columns, gaps, name)
+    return _checked(X, gaps, sparse, name)
+
+
+def _checked(X: Any, gaps: bool, sparse: bool, name: str) -> MemorySource:
+    """What is not plainly an array of numbers, by scikit-learn's rules and in its words."""
+    import scipy.sparse as sp
+    from sklearn.utils.validation import check_array
+
+    try:
+        x = check_array(
+            X,
+            accept_sparse="csr" if sparse else False,
+            dtype="numeric",
+            ensure_all_finite=False,
+            estimator=name or None,
+            input_name="X",
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    if sp.issparse(x):
+        return _csr(x, name)
+    if x.dtype.kind not in "fiub":
+        raise InputError(f"X must hold numbers, not {x.dtype}; a table with words or dates is for Table.read")
+    return _dense(np.asarray(x), gaps, name)
+
+
+def _dense(X: Array, gaps: bool, name: str) -> MemorySource:
+    X = usable(X)
+    if X.dtype.kind == "f":
+        with np.errstate(all="ignore"):
+            plain = np.isfinite(X.sum())
+        if not plain:
+            _find_bad(X, gaps, name)
+    return MemorySource(Block(0, X))
+
+
+def _find_bad(X: Array, gaps: bool, name: str, columns: tuple[str, ...] | None = None) -> None:
+    """Raise scikit-learn's phrase, and say where, for the first infinity, or NaN if gaps are not taken."""
+    for lo in range(0, len(X), 65536):
+        part = X[lo : lo + 65536]
+        for what, bad in (("infinity", np.isinf(part)), ("NaN", np.isnan(part))):
+            if (what == "infinity" or not gaps) and bad.any():
+                i, j = (int(v) for v in np.argwhere(bad)[0])
+                refuse(what, lo + i, repr(columns[j]) if columns else str(j), X.dtype, name)
+
+
+def refuse(what: str, row: int, column: str, dtype: Any, name: str) -> None:
+    """scikit-learn's phrase for a number that cannot be used, and where it stands."""
+    where = f"row {row}, column {column}"
+    if what == "NaN":
+        who = f"\n{name} does not accept missing values encoded as NaN" if name else ""
+        raise InputError(f"Input X contains NaN. The first is in {where}.{who}")
+    raise InputError(f"Input X contains infinity or a value too large for {dtype!r}. The first is in {where}.")
+
+
+def _csr(X: Any, name: str) -> MemorySource:
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    data = X.data if X.data.dtype.kind == "f" and X.data.dtype.itemsize in (4, 8) else X.data.astype(np.float64)
+    data = usable(data)
+    bad = np.flatnonzero(~np.isfinite(data))
+    if len(bad):
+        row = int(np.searchsorted(X.indptr, bad[0], side="right")) - 1
+        refuse("NaN" if np.isnan(data[bad[0]]) else "infinity", row, str(X.indices[bad[0]]), data.dtype, name)
+    return MemorySource(Block(0, np.empty((X.shape[0], 0)), CSR(data, X.indices, X.indptr, X.shape[1])))
+
+
+def _columns(columns: dict[str, Any], gaps: bool, name: str) -> MemorySource:
+    """Named columns of numbers, each as it lies."""
+    names = tuple(columns)
+    cells = tuple(columns.values())
+    n = len(cells[0].values) if cells else 0
+    if not cells:
+        raise InputError("Found array with 0 feature(s) (shape=(0, 0)) while a minimum of 1 is required.")
+    if not n:
+        raise InputError(f"Found array with 0 sample(s) (shape=(0, {len(cells)})) while a minimum of 1 is required.")
+    for key, cell in columns.items():
+        _check_column(key, cell, gaps, name)
+    one = grid(cells)
+    return MemorySource(Block(0, cells if one is None else one), names)
+
+
+def _check_column(key: str, column: Column, gaps: bool, name: str) -> None:
+    values = column.values
+    if column.valid is None:
+        if values.dtype.kind != "f":
+            return
+        with np.errstate(all="ignore"):
+            if np.isfinite(values.sum()):
+                return
+        x: Array = values
+    else:
+        x = column.decode()
+    for what, bad in (("infinity", np.isinf(x)), ("NaN", np.isnan(x))):
+        if (what == "infinity" or not gaps) and bad.any():
+            refuse(what, int(np.flatnonzero(bad)[0]), repr(key), values.dtype, name)
+
+
+def grid(columns: tuple[Column, ...]) -> Array | None:
+    """Columns that lie in one array, as that array [n, d]; None where they do not."""
+    first = columns[0].values
+    owner = first if first.base is None else first.base
+    same = all(
+        c.valid is None
+        and c.values.dtype == first.dtype
+        and c.values.strides == first.strides
+        and c.values.base is owner
+        for c in columns
+    )
+    if not same or len(columns) < 2:
+        return None
+    at = np.array([c.values.__array_interface__["data"][0] for c in columns])
+    steps = np.diff(at)
+    if (steps != steps[0]).any():
+        return None
+    return np.lib.stride_tricks.as_strided(
+        first, (len(first), len(columns)), (first.strides[0], int(steps[0])), writeable=False
+    )
+
+
+def _file(path: str, gaps: bool, sparse: bool, name: str) -> MemorySource:
+    """A file of numbers: arrays are memory-mapped, tables must hold numbers in every column."""
+    from .readers import existing, read_array
+
+    if not path.startswith("sample:") and path.lower().endswith((".npy", ".npz")):
+        return _checked(read_array(existing(path)), gaps, sparse, name)
+    from .cells import is_text, numbers
+    from .frames import number_column
+    from .readers import read_path
+
+    raw = read_path(path)
+    columns: dict[str, Column] = {}
+    for key in raw.frame.column_names:
+        column = raw.frame[key]
+        if is_text(column):
+            read = numbers(column, default=raw.decimal)
+            if read.strays:
+                raise InputError(
+                    f"{path}: column {key!r} holds {next(iter(read.strays))!r}, which is no number: take the column out"
+                )
+            if np.isnan(read.values).all():
+                raise InputError(f"{path}: column {key!r} holds no value in any row: take it out")
+            columns[key] = Column(read.values)
+        else:
+            columns[key] = number_column(key, column)
+    return _columns(columns, gaps, name)
