@@ -8,9 +8,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .mixture.gaussian import GaussianMixture as GaussianMixture
     from .data.source import as_source as as_source
     from .data.table import Table as Table
+    from .mixture.gaussian import GaussianMixture as GaussianMixture
     from .persist import load as load
 
 try:
