@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .data.source import as_source as as_source
     from .data.table import Table as Table
     from .mixture.gaussian import GaussianMixture as GaussianMixture
+    from .mixture.joint import JointMixture as JointMixture
     from .persist import load as load
 
 try:
@@ -20,6 +21,7 @@ except PackageNotFoundError:  # a source tree on the path, not installed
 
 _WHERE = {  # public name -> module; imported when first used
     "GaussianMixture": "mixture.gaussian",
+    "JointMixture": "mixture.joint",
     "Table": "data.table",
     "as_source": "data.source",
     "load": "persist",

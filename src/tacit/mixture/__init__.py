@@ -1,3 +1,4 @@
 """Mixture models, under the names that scikit-learn's module has."""
 
 from .gaussian import GaussianMixture as GaussianMixture
+from .joint import JointMixture as JointMixture

@@ -1,0 +1,92 @@
+"""K tables of level probabilities for each categorical column, smoothed by a symmetric Dirichlet prior."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from ...data.block import Block
+from ...data.source import Source
+from ...typing import Array, Doubles, Floats
+from .family import Cells, Family
+
+
+class CategoricalParams(NamedTuple):
+    """log p(column j has level c | k) [K, L], the levels of all columns side by side, L = Σ_j C_j."""
+
+    log_p: Doubles
+
+
+class CategoricalStats(NamedTuple):
+    """Expected level counts [K, L]."""
+
+    counts: Doubles
+
+
+@dataclass(frozen=True)
+class Categorical(Family[CategoricalParams, CategoricalStats]):
+    """p(x | k) = Π_j p_kj[x_j] over the observed codes; a gap (-1) contributes nothing.
+
+    Column j has ``levels[j]`` levels and the prior p_kj ~ Dirichlet(1 + s / C_j, ...), as if ``smoothing`` = s more
+    rows of each component had been spread evenly over its levels: no level is ever impossible, and the M-step
+    p_kjc = (N_kjc + s / C_j) / (N_kj + s) still climbs (Murphy 2012, section 3.4).
+    """
+
+    levels: tuple[int, ...]
+    smoothing: float = 1.0
+
+    @cached_property
+    def edges(self) -> Array:
+        """Where each column's levels begin, and the end [c + 1]."""
+        return np.concatenate([[0], np.cumsum(self.levels, dtype=np.int64)])
+
+    @cached_property
+    def prior(self) -> Doubles:
+        """s / C_j for every level [L]."""
+        return np.concatenate([np.zeros(0), *(np.full(C, self.smoothing / C) for C in self.levels)])
+
+    def one_hot(self, block: Block) -> sp.csr_matrix:
+        """The observed codes as a sparse indicator matrix [b, L]."""
+        codes = block.codes
+        assert codes is not None
+        seen = codes >= 0
+        ends = np.concatenate([[0], np.cumsum(seen.sum(axis=1))])
+        at = (codes + self.edges[:-1])[seen]
+        return sp.csr_matrix((np.ones(len(at)), at, ends), shape=(len(codes), int(self.edges[-1])))
+
+    def blank(self, K: int, source: Source) -> CategoricalParams:
+        log_p = -np.log(np.repeat(np.array(self.levels, dtype=np.float64), self.levels))
+        return CategoricalParams(np.tile(log_p, (K, 1)))
+
+    def log_prob(self, θ: CategoricalParams, block: Block) -> Floats:
+        out: Doubles = self.one_hot(block) @ θ.log_p.T
+        return out
+
+    def stats(self, θ: CategoricalParams, block: Block, r: Floats) -> CategoricalStats:
+        return CategoricalStats(np.ascontiguousarray((self.one_hot(block).T @ r).T))
+
+    def update(self, t: CategoricalStats, θ: CategoricalParams) -> CategoricalParams:
+        mass = t.counts + self.prior
+        total = np.repeat(np.add.reduceat(mass, self.edges[:-1], axis=1), self.levels, axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_p = np.where(total > 0, np.log(mass / total), θ.log_p)  # nothing seen, nothing assumed: as it was
+        return CategoricalParams(log_p)
+
+    def sample(self, θ: CategoricalParams, z: Array, rng: np.random.Generator, out: Cells) -> None:
+        for j, (lo, hi) in enumerate(pairwise(self.edges)):
+            cumulative = np.cumsum(np.exp(θ.log_p[:, lo:hi]), axis=1)  # [K, C_j]
+            u = rng.random(len(z)) * cumulative[z, -1]
+            out.codes[:, j] = np.minimum((cumulative[z] <= u[:, None]).sum(axis=1), hi - lo - 1)
+
+    def n_parameters(self, θ: CategoricalParams) -> int:
+        return len(θ.log_p) * int(sum(self.levels) - len(self.levels))
+
+    def log_prior(self, θ: CategoricalParams) -> float:
+        if self.smoothing == 0:
+            return 0.0
+        return float((θ.log_p @ self.prior).sum())
