@@ -1,8 +1,12 @@
-"""Shared fixtures: where the real data lies, and hypothesis profiles."""
+"""Shared fixtures: where the real data lies, a browser, and hypothesis profiles."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # tests run side by side: a thread that waits must not spin
 
 import pytest
 from hypothesis import settings
@@ -18,3 +22,14 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real data sets are not beside this clone (../shared/data)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium or Chrome; where there is none, tests that want one are skipped, but fail in CI."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        missing = f"no browser found: none of {', '.join(names)} is on the path"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    return found

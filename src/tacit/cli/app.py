@@ -1,0 +1,44 @@
+"""The commands, gathered; what each does is in its own module."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import apply, explore, fit
+from .console import Commands, out
+
+app = typer.Typer(
+    name="tacit",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from tacit import __version__
+
+        out.print(f"tacit {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback(epilog="Start with [bold]tacit explore sample:gapminder[/bold], then [bold]tacit explore my.csv[/bold].")
+def tacit(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Learn from tables nobody labelled: explore one, or fit a model and ask it things."""
+
+
+app.command("explore", epilog=explore.EXAMPLES)(explore.explore)
+app.command("samples")(explore.samples)
+app.add_typer(fit.app, name="fit")
+for command in (apply.predict, apply.transform, apply.score, apply.sample, apply.impute, apply.info):
+    app.command(command.__name__, epilog=apply.EXAMPLES[command.__name__])(command)

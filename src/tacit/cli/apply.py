@@ -1,0 +1,155 @@
+"""``tacit predict | transform | score | sample | impute | info MODEL [TABLE]``: what a saved model answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import InputError
+from . import tables
+from .console import AsJson, ModelPath, Output, TablePath, out
+from .fit import describe, print_facts
+
+if TYPE_CHECKING:
+    pass
+
+VERBS = ("predict", "transform", "score", "sample", "impute")
+EXAMPLES = {
+    "predict": "tacit predict wine.tacit sample:wine -o groups.csv --append",
+    "transform": "tacit transform digits.tacit sample:digits -o coordinates.parquet",
+    "score": "tacit score wine.tacit sample:wine --rows | sort -g | head -3",
+    "sample": "tacit sample wine.tacit -n 1000 -o more.csv",
+    "impute": "tacit impute people.tacit people.csv -o filled.csv",
+    "info": "tacit info wine.tacit --json",
+}
+Append = Annotated[bool, typer.Option("--append", help="The table's own columns first.")]
+
+
+def predict(
+    model: ModelPath,
+    table: TablePath,
+    output: Output = None,
+    proba: Annotated[bool, typer.Option("--proba", help="The probability of every group too.")] = False,
+    append: Append = False,
+    as_json: AsJson = False,
+) -> None:
+    """The group of every row, as a column `group`."""
+    tables.check_output(output, ".csv", ".parquet")
+    fitted = _load(model, "predict_proba" if proba else "predict")
+    rows = tables.rows_for(fitted, table)
+    answer: dict[str, Any] = {"group": fitted.predict(rows)}
+    if proba:
+        answer |= {f"group_{k}": p for k, p in enumerate(fitted.predict_proba(rows).T)}
+    tables.write(_answer(answer, table, append), output, as_json)
+
+
+def transform(
+    model: ModelPath,
+    table: TablePath,
+    output: Output = None,
+    append: Append = False,
+    as_json: AsJson = False,
+) -> None:
+    """The coordinates of every row: PCA's components, k-means' distances to its centres."""
+    tables.check_output(output, ".csv", ".parquet")
+    fitted = _load(model, "transform")
+    z = fitted.transform(tables.rows_for(fitted, table))  # [n, q]
+    answer = dict(zip((str(name) for name in fitted.get_feature_names_out()), z.T, strict=True))
+    tables.write(_answer(answer, table, append), output, as_json)
+
+
+def score(
+    model: ModelPath,
+    table: TablePath,
+    output: Output = None,
+    rows: Annotated[bool, typer.Option("--rows", help="One number a row rather than their mean or sum.")] = False,
+    append: Append = False,
+    as_json: AsJson = False,
+) -> None:
+    """How typical the rows are: higher is more typical. One number, or one a row with --rows or -o."""
+    tables.check_output(output, ".csv", ".parquet")
+    each = rows or append or output is not None
+    fitted = _load(model, "score_samples" if each else "score")
+    x = tables.rows_for(fitted, table)
+    if each:
+        tables.write(_answer({"score": fitted.score_samples(x)}, table, append), output, as_json)
+        return
+    value = float(fitted.score(x))
+    if as_json:
+        tables.print_json({"score": value})
+    else:
+        out.print(f"{value:.10g}", highlight=False)
+
+
+def sample(
+    model: ModelPath,
+    n_samples: Annotated[int, typer.Option("-n", "--n-samples", min=1, help="How many rows.")] = 10,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Draw with this seed rather than the fit's.")
+    ] = None,
+    output: Output = None,
+    as_json: AsJson = False,
+) -> None:
+    """New rows like those the model learned from, and the group that each came from."""
+    tables.check_output(output, ".csv", ".parquet")
+    fitted = _load(model, "sample")
+    if seed is not None:
+        fitted.set_params(random_state=seed)
+    tables.write(_drawn(fitted.sample(n_samples), fitted), output, as_json)
+
+
+def impute(model: ModelPath, table: TablePath, output: Output = None, as_json: AsJson = False) -> None:
+    """The table with its gaps filled by what the model finds most likely there."""
+    tables.check_output(output, ".csv", ".parquet")
+    fitted = _load(model, "impute")
+    filled = fitted.impute(tables.rows_for(fitted, table))
+    whole = tables.beside(table, {})
+    answer = {name: (filled if name in filled.column_names else whole)[name] for name in whole.column_names}
+    tables.write(_answer(answer, table, append=False), output, as_json)
+
+
+def info(model: ModelPath, as_json: AsJson = False) -> None:
+    """What a saved model is: its kind, parameters, columns and what it learned."""
+    fitted = _load(model)
+    facts = describe(fitted) | {"answers": _answers(fitted)}
+    if as_json:
+        tables.print_json(facts)
+        return
+    print_facts(facts)
+    out.print(f"answers: {', '.join(facts['answers'])}", highlight=False)
+
+
+def _answers(fitted: Any) -> list[str]:
+    return [verb for verb in VERBS if hasattr(fitted, verb)]
+
+
+def _load(path: Path, verb: str | None = None) -> Any:
+    from tacit import load
+
+    fitted = load(path)
+    if verb is not None and not hasattr(fitted, verb):
+        can = ", ".join(_answers(fitted)) or "none of these"
+        raise InputError(f"{path} holds a {type(fitted).__name__}, which has no {verb}; it can {can}")
+    return fitted
+
+
+def _answer(columns: dict[str, Any], table: str, append: bool) -> Any:
+    import pyarrow as pa
+
+    return tables.beside(table, columns) if append else pa.table(columns)
+
+
+def _drawn(drawn: Any, fitted: Any) -> Any:
+    """What ``sample`` gave, rows or (rows, components), as a table with the columns of ``fit``."""
+    import numpy as np
+    import pyarrow as pa
+
+    x, z = drawn if isinstance(drawn, tuple) else (drawn, None)
+    if not isinstance(x, pa.Table):
+        schema = getattr(fitted, "schema_", None)
+        names = [str(n) for n in getattr(fitted, "feature_names_in_", [f"x{j}" for j in range(x.shape[1])])]
+        named = dict(zip(names, x.T, strict=True))
+        x = pa.table(named) if schema is None else schema.decode(x, np.empty((len(x), 0), np.int32))
+    return x if z is None else x.append_column("group", pa.array(z))

@@ -1,0 +1,81 @@
+"""What the commands share: where they print, one line for an error, one for a notice, options that many have."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from typer.core import TyperGroup
+
+from ..errors import TacitError
+
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+TablePath = Annotated[
+    str, typer.Argument(metavar="TABLE", help="A file (.csv .parquet .xlsx .jsonl .npy .npz) or sample:NAME.")
+]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model written by [bold]tacit fit[/bold].")]
+Types = Annotated[
+    str | None, typer.Option("--types", metavar="COLUMN=KIND,...", help="Overrule kinds: age=number,zip=category.")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", help="A .csv or .parquet file; CSV to stdout if absent."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON to stdout.")]
+Seed = Annotated[int, typer.Option("--seed", "--random-state", min=0, help="Seed of every random choice.")]
+
+
+class Commands(TyperGroup):
+    """A group of commands in which bad input is one line on stderr and exit code 2; only a bug shows a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with _notices():
+            try:
+                return super().invoke(ctx)
+            except OSError as error:
+                if error.errno == errno.EPIPE:  # `tacit predict ... | head`
+                    raise
+                fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+            except MemoryError:
+                fail("not enough memory for this table")
+            except (TacitError, ValueError) as error:
+                fail(str(error))
+
+
+def fail(message: str) -> None:
+    """Say what is wrong with the input and leave with exit code 2."""
+    err.print(f"[bold red]Error:[/] {escape(message)}", highlight=False)
+    raise typer.Exit(2)
+
+
+@contextmanager
+def _notices() -> Iterator[None]:
+    """Warnings as one line each, once each."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        err.print(f"[yellow]Notice:[/] {escape(str(message))}", highlight=False)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        if not sys.warnoptions:
+            warnings.simplefilter("once")
+            for nothing_to_do in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
+                warnings.simplefilter("ignore", nothing_to_do)
+        yield

@@ -1,0 +1,91 @@
+"""``tacit explore TABLE``: a table in, a page out; and the sample tables there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from ..errors import DataNotice
+from . import tables
+from .console import Seed, TablePath, Types, err, out
+
+EXAMPLES = "tacit explore people.csv -o people.html --types age=number,zip=category --no-rows"
+_SAY = {
+    "reading": "Reading the table",
+    "columns": "Looking at its columns",
+    "groups": "Looking for groups",
+    "describing": "Describing them",
+    "map": "Drawing the map",
+    "rows": "Looking for unlikely rows",
+    "page": "Writing the page",
+}
+
+
+def explore(
+    table: TablePath,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The page.")] = Path("report.html"),
+    types: Types = None,
+    no_rows: Annotated[bool, typer.Option("--no-rows", help="Put no row of the table into the page.")] = False,
+    max_groups: Annotated[int, typer.Option(min=1, help="The most groups to look for.")] = 12,
+    seed: Seed = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON to stdout, beside the page.")] = False,
+) -> None:
+    """Show what is in a table that nobody labelled: columns, gaps, groups, a map, unlikely rows, as one page."""
+    import warnings
+
+    tables.check_output(output)
+    with _progress() as tell:
+        import tacit
+        from tacit.data.table import parse_types
+
+        kinds = parse_types(types) if types else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataNotice)  # the page says them
+            found = tacit.explore(
+                table, types=kinds, max_components=max_groups, rows=not no_rows, random_state=seed, progress=tell
+            )
+            with tables.whole(output) as path:
+                found.save(path)
+    if as_json:
+        out.print(found.json(), markup=False, highlight=False, soft_wrap=True)
+        return
+    out.print(f"[bold]{escape(found.findings['headline'])}[/]", highlight=False)
+    for line in found.findings["summary"]:
+        out.print(f"  {escape(line)}", highlight=False)
+    out.print(f"The page: {escape(str(output.resolve()))}", highlight=False)
+
+
+def samples() -> None:
+    """List the tables that are always there, as sample:NAME."""
+    from ..data.datasets import samples as names
+
+    for name in names():
+        out.print(f"sample:{name}", highlight=False)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int | None, int | None], None]]:
+    """A line that moves for the phase at work and one that stays for each that is done; on stderr."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=False) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(phase: str, done: int | None = None, total: int | None = None) -> None:
+            for other, task in tasks.items():
+                if other != phase:
+                    bars.update(task, total=1, completed=1)
+            if phase not in tasks:
+                tasks[phase] = bars.add_task(_SAY.get(phase, phase), total=total)
+            if done is not None:
+                bars.update(tasks[phase], completed=done, total=total)
+
+        yield tell
+        for task in tasks.values():
+            bars.update(task, total=1, completed=1)

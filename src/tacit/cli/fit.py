@@ -1,0 +1,231 @@
+"""``tacit fit MODEL TABLE -o FILE``: each model's options are its constructor's, with dashes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from . import tables
+from .console import AsJson, Seed, TablePath, Types, out
+
+app = typer.Typer(no_args_is_help=True, help="Fit a model to a table and save it.")
+
+ModelFile = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where the model is saved.")]
+Columns = Annotated[str | None, typer.Option("--columns", metavar="A,B,...", help="Learn from these columns only.")]
+DEFAULT_FILE = Path("model.tacit")
+
+
+class Metric(StrEnum):
+    """Distances of k-means."""
+
+    euclidean = "euclidean"
+    cosine = "cosine"
+
+
+class Covariance(StrEnum):
+    """Shapes of a Gaussian component."""
+
+    full = "full"
+    tied = "tied"
+    diag = "diag"
+    spherical = "spherical"
+
+
+class Start(StrEnum):
+    """Where a Gaussian mixture starts."""
+
+    kmeans = "kmeans"
+    kpp = "k-means++"
+    random = "random"
+    random_from_data = "random_from_data"
+
+
+class Seeds(StrEnum):
+    """Where k-means starts."""
+
+    kpp = "k-means++"
+    random = "random"
+
+
+class Criterion(StrEnum):
+    """What chooses the number of components."""
+
+    bic = "bic"
+    icl = "icl"
+    aic = "aic"
+
+
+class Solver(StrEnum):
+    """How PCA is computed."""
+
+    auto = "auto"
+    covariance_eigh = "covariance_eigh"
+    full = "full"
+
+
+@app.command(epilog="tacit fit kmeans sample:wine -o wine.tacit --n-clusters 3")
+def kmeans(
+    table: TablePath,
+    output: ModelFile = DEFAULT_FILE,
+    columns: Columns = None,
+    types: Types = None,
+    n_clusters: Annotated[int, typer.Option(min=1, help="Number of groups.")] = 8,
+    init: Annotated[Seeds, typer.Option(help="Where the centres start.")] = Seeds.kpp,
+    n_init: Annotated[str, typer.Option(metavar="N|auto", help="Starts, of which the best is kept.")] = "auto",
+    max_iter: Annotated[int, typer.Option(min=1, help="Most steps of a start.")] = 300,
+    tol: Annotated[float, typer.Option(min=0, help="Stop when the centres move less than this.")] = 1e-4,
+    metric: Annotated[Metric, typer.Option(help="Distance.")] = Metric.euclidean,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """k-means: groups around centres; numeric columns only."""
+    from tacit import KMeans
+
+    runs = "auto" if n_init == "auto" else _number(n_init, int, "--n-init")
+    model = KMeans(
+        n_clusters, init=init.value, n_init=runs, max_iter=max_iter, tol=tol, metric=metric.value, random_state=seed
+    )
+    _fit(model, table, output, columns, types, as_json)
+
+
+@app.command(epilog="tacit fit pca sample:digits -o digits.tacit --n-components 0.9")
+def pca(
+    table: TablePath,
+    output: ModelFile = DEFAULT_FILE,
+    columns: Columns = None,
+    types: Types = None,
+    n_components: Annotated[
+        str | None, typer.Option(metavar="N|SHARE|mle", help="A count, a share of the variance, or mle; all if absent.")
+    ] = None,
+    scale: Annotated[bool, typer.Option("--scale", help="Give every column unit variance first.")] = False,
+    whiten: Annotated[bool, typer.Option("--whiten", help="Give every coordinate unit variance.")] = False,
+    svd_solver: Annotated[Solver, typer.Option(help="How it is computed.")] = Solver.auto,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """PCA: the few directions in which the rows differ most; numeric columns only."""
+    from tacit import PCA
+
+    size: Any = n_components
+    if n_components not in (None, "mle"):
+        size = _number(n_components, int if n_components.isdigit() else float, "--n-components")
+    model = PCA(size, scale=scale, whiten=whiten, svd_solver=svd_solver.value, random_state=seed)
+    _fit(model, table, output, columns, types, as_json)
+
+
+@app.command(epilog="tacit fit gmm sample:wine -o wine.tacit --n-components 3 --covariance-type diag")
+def gmm(
+    table: TablePath,
+    output: ModelFile = DEFAULT_FILE,
+    columns: Columns = None,
+    types: Types = None,
+    n_components: Annotated[int, typer.Option(min=1, help="Number of Gaussians.")] = 1,
+    covariance_type: Annotated[Covariance, typer.Option(help="Their shape.")] = Covariance.full,
+    tol: Annotated[float, typer.Option(min=0, help="Stop when a row's log-likelihood gains less.")] = 1e-3,
+    reg_covar: Annotated[float, typer.Option(min=0, help="Added to every variance.")] = 1e-6,
+    max_iter: Annotated[int, typer.Option(min=1, help="Most steps of a start.")] = 100,
+    n_init: Annotated[int, typer.Option(min=1, help="Starts, of which the best is kept.")] = 1,
+    init_params: Annotated[Start, typer.Option(help="Where the components start.")] = Start.kmeans,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """A mixture of Gaussians: a density with overlapping groups; numeric columns only."""
+    from tacit import GaussianMixture
+
+    model = GaussianMixture(
+        n_components,
+        covariance_type=covariance_type.value,
+        tol=tol,
+        reg_covar=reg_covar,
+        max_iter=max_iter,
+        n_init=n_init,
+        init_params=init_params.value,
+        random_state=seed,
+    )
+    _fit(model, table, output, columns, types, as_json)
+
+
+@app.command(epilog="tacit fit joint sample:tips -o tips.tacit")
+def joint(
+    table: TablePath,
+    output: ModelFile = DEFAULT_FILE,
+    columns: Columns = None,
+    types: Types = None,
+    n_components: Annotated[str, typer.Option(metavar="N|auto", help="Number of groups.")] = "auto",
+    criterion: Annotated[Criterion, typer.Option(help="What auto minimises.")] = Criterion.bic,
+    max_components: Annotated[int, typer.Option(min=1, help="The most that auto tries.")] = 15,
+    n_init: Annotated[int, typer.Option(min=1, help="Starts, of which the best is kept.")] = 3,
+    tol: Annotated[float, typer.Option(min=0, help="Stop when a row's log-likelihood gains less.")] = 1e-5,
+    max_iter: Annotated[int, typer.Option(min=1, help="Most steps of a start.")] = 200,
+    smoothing: Annotated[float, typer.Option(min=0, help="Counts that every category starts with.")] = 1.0,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """A mixture over all columns: numbers, categories and gaps."""
+    from tacit import JointMixture
+
+    tables.check_output(output)
+    model = JointMixture(
+        n_components if n_components == "auto" else int(_number(n_components, int, "--n-components")),
+        criterion=criterion.value,
+        max_components=max_components,
+        n_init=n_init,
+        tol=tol,
+        max_iter=max_iter,
+        smoothing=smoothing,
+        random_state=seed,
+    )
+    model.fit(tables.read(table, types, columns))
+    _finish(model, output, as_json)
+
+
+def _number(text: str, kind: type[int] | type[float], option: str) -> int | float:
+    try:
+        return kind(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a number", param_hint=option) from None
+
+
+def _fit(model: Any, path: str, output: Path, columns: str | None, types: str | None, as_json: bool) -> None:
+    tables.check_output(output)
+    table = tables.numbers(tables.read(path, types, columns))
+    model.fit(tables.frame(table))
+    model.schema_ = table.schema  # kinds and units travel with the model
+    _finish(model, output, as_json)
+
+
+def _finish(model: Any, output: Path, as_json: bool) -> None:
+    model.save(output)
+    facts = describe(model)
+    if as_json:
+        tables.print_json(facts | {"file": str(output)})
+        return
+    print_facts(facts)
+    out.print(f"saved to {escape(str(output))}", highlight=False)
+
+
+def describe(model: Any) -> dict[str, Any]:
+    """What is worth knowing of a fitted model: its kind, parameters, columns, and the numbers that it learned."""
+    learned = {
+        name: value
+        for name, value in sorted(vars(model).items())
+        if name.endswith("_") and not name.startswith("_") and isinstance(value, bool | int | float)
+    }
+    return {
+        "model": type(model).__name__,
+        "parameters": model.get_params(deep=False),
+        "columns": [str(name) for name in getattr(model, "feature_names_in_", ())],
+        "learned": learned,
+    }
+
+
+def print_facts(facts: dict[str, Any]) -> None:
+    """The same for people."""
+    out.print(f"[bold]{facts['model']}[/] of {escape(', '.join(facts['columns'])) or 'unnamed columns'}")
+    for title in ("parameters", "learned"):
+        shown = (f"{name}={value!r}" for name, value in facts[title].items() if value is not None)
+        out.print(f"{title}: {escape(', '.join(shown))}", highlight=False)
