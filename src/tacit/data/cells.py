@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -128,45 +129,33 @@ def _value(m: re.Match[str], mark: str) -> float | None:
     return -value if negative else value
 
 
-def numbers(column: Any, mark: str = "", default: str = ".") -> Numbers:
-    """A text column as numbers. ``mark`` is the decimal mark if it is known, ``default`` what it is without proof."""
-    if (mark or default) == ".":
+def numbers(column: Any, default: str = ".") -> Numbers:
+    """A text column as numbers; ``default`` is its decimal mark where no cell proves one."""
+    if default == "." or not pc.any(pc.match_substring(column, ".")).as_py():
         try:
             values = pc.cast(column, pa.float64())  # plain numbers and empty cells
             return Numbers(_doubles(values), ".", (), {}, "", _padded(column))
         except pa.ArrowInvalid:
             pass
     cells = texts(column)
-    held = np.bincount(cells.where[cells.where >= 0], minlength=len(cells.texts)).tolist()
-    found = {t: m for t in cells.texts if t not in MISSING and (m := _NUMBER.fullmatch(t))}
-    mark = mark or decimal_mark((m["body"] for m in found.values()), default)
+    held = cells.counts()
+    found = {t: m for t in held if (m := _NUMBER.fullmatch(t))}
+    mark = decimal_mark((m["body"] for m in found.values()), default)
     value = {t: v for t, m in found.items() if mark and (v := _value(m, mark)) is not None}
-    missing: set[str] = set()
-    strays: dict[str, int] = {}
-    for text, count in zip(cells.texts, held, strict=True):
-        if text in value:
-            continue
-        if text in MISSING or (value and text.lower() in MISSING_AMONG_NUMBERS):
-            missing.add(text)
-        elif count:
-            value_of = _special(text)
-            if value_of is None:
-                strays[text] = strays.get(text, 0) + count
-            else:
-                value[text] = value_of
+    value |= {t: v for t in held if (v := _INFINITE.get(t.lower())) is not None}
+    coded = {t for t in held if t not in value and value and t.lower() in MISSING_AMONG_NUMBERS}
+    strays = {t: count for t, count in held.items() if t not in value and t not in coded}
     signs = {m["before"] or m["after"] for t, m in found.items() if t in value}
-    sign = signs.pop() if len(signs) == 1 else ""
     if len(signs) > 1 and "%" in signs:  # 12 and 12 % are not the same number
-        strays.update({t: 1 for t, m in found.items() if "%" in (m["before"], m["after"])})
-    padded = any(re.fullmatch(r"0\d+", m["body"]) for m in found.values()) and not any(
-        re.search("[.,]", m["body"]) for m in found.values()
-    )
-    values = cells.spread(value, np.nan, np.float64)
-    return Numbers(values, mark or ".", tuple(sorted(missing - {""})), strays, sign, padded)
+        strays |= {t: held[t] for t, m in found.items() if m["after"] == "%"}
+    whole = not any(re.search("[.,]", m["body"]) for m in found.values())
+    padded = whole and any(re.fullmatch(r"0\d+", m["body"]) for m in found.values())
+    missing = tuple(sorted(coded.union(cells.missing())))
+    sign = signs.pop() if len(signs) == 1 else ""
+    return Numbers(cells.spread(value, np.nan, np.float64), mark or ".", missing, strays, sign, padded)
 
 
-def _special(text: str) -> float | None:
-    return {"inf": np.inf, "+inf": np.inf, "-inf": -np.inf, "infinity": np.inf, "-infinity": -np.inf}.get(text.lower())
+_INFINITE = {f"{sign}{word}": float(f"{sign}inf") for sign in ("", "+", "-") for word in ("inf", "infinity")}
 
 
 def _padded(column: Any) -> bool:
@@ -184,59 +173,55 @@ def _doubles(values: Any) -> Doubles:
     return out
 
 
-_DAY_FIRST = ("%d.%m.%Y", "%d/%m/%Y", "%d-%m-%Y")
-_MONTH_FIRST = {"%m/%d/%Y": "%d/%m/%Y", "%m-%d-%Y": "%d-%m-%Y"}
-_WRITTEN_OUT = ("%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%b %d %Y", "%d %B %Y", "%B %d, %Y", "%d. %B %Y")
-_DATES = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%m/%d/%Y", "%m-%d-%Y", *_DAY_FIRST, *_WRITTEN_OUT, "%Y-%m")
+_ORDERS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y")  # month before day where both fit
+_DAY_FIRST = ("%d.%m.%Y", "%d/%m/%Y", "%d-%m-%Y", "%d.%m.%y", "%d/%m/%y")
+_WRITTEN_OUT = ("%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%b %d %Y", "%d %B %Y", "%B %d, %Y", "%d. %B %Y", "%d-%b-%y")
+_DATES = (*_ORDERS, *_DAY_FIRST, *_WRITTEN_OUT, "%Y-%m")
+_LIKE_A_DATE = re.compile(
+    r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}|\d{4}-\d{2}$|\d{1,2}\.?[ -][^\W\d]{3,}|[^\W\d]{3,} \d{1,2},? \d{4}|\d{4}(\d{4})?$"
+)
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M", "T%H:%M:%S")
+FROM_DIGITS = ("%Y%m%d", "%Y")  # tried where digits alone are said to be dates
 
 
-def dates(column: Any, format: str | None = None) -> Dates | None:
-    """A text column as points in time, or None when some cell is neither a date nor a missing code."""
+def dates(column: Any, patterns: tuple[str, ...] = ()) -> Dates | None:
+    """A text column as points in time, or None when some cell is neither a date nor a missing code.
+
+    ``patterns`` are tried first, in strptime's language, "" for ISO 8601; then whatever the first cells look like.
+    """
     cells = texts(column)
-    held = list(dict.fromkeys(t for t in cells.texts if t not in MISSING))
-    if not held or not all(4 <= len(t) <= 40 and any(c.isdigit() for c in t) for t in held[:50]):
+    held = list(cells.counts())
+    if not held or not all(map(_LIKE_A_DATE.match, held[:50])):
         return None
-    array = pa.array(held)
-    for pattern in [format] if format is not None else ["", *_candidates(held)]:
-        if (us := _parsed(array, pattern)) is not None:
-            days = us.cast(pa.int64()).to_numpy() / 86_400e6
-            twin = _MONTH_FIRST.get(pattern.split(" ")[0])
-            ambiguous = (
-                format is None and twin is not None and _parsed(array, pattern.replace(*_swap(pattern))) is not None
-            )
-            spread = cells.spread(dict(zip(held, days.tolist(), strict=True)), np.nan, np.float64)
+    likely = [p for p in (d + c for d in _DATES for c in _CLOCKS) if _days(held[:3], p) is not None]
+    for pattern in dict.fromkeys((*patterns, "", *likely)):
+        if (days := _days(held, pattern)) is not None:
+            twin = pattern.replace("%m/%d", "%d/%m").replace("%m-%d-", "%d-%m-")
+            ambiguous = pattern not in patterns and twin != pattern and _days(held, twin) is not None
+            spread = cells.spread(dict(zip(held, days, strict=True)), np.nan, np.float64)
             return Dates(spread, pattern, cells.missing(), ambiguous)
     return None
 
 
-def _swap(pattern: str) -> tuple[str, str]:
-    first = pattern.split(" ")[0]
-    return first, _MONTH_FIRST[first]
-
-
-def _candidates(held: list[str]) -> list[str]:
-    """The patterns that the first texts fit: the rest of the column is tried on few."""
-    from datetime import datetime
-
-    def fits(text: str, pattern: str) -> bool:
+def _days(held: list[str], pattern: str) -> list[float] | None:
+    """Days since 1970-01-01 of texts that all fit ``pattern``."""
+    if pattern:
         try:
-            datetime.strptime(text, pattern)
+            points = [datetime.strptime(t, pattern).replace(tzinfo=UTC) for t in held]
         except ValueError:
-            return False
-        return True
+            return None
+        return [(t - _EPOCH) / timedelta(days=1) for t in points]
+    for kind in (pa.timestamp("us"), pa.timestamp("us", tz="UTC")):  # without and with an offset
+        try:
+            us = pc.cast(pa.array(held), kind).cast(pa.int64())
+        except pa.ArrowInvalid:
+            continue
+        days: list[float] = (us.to_numpy() / 86_400e6).tolist()
+        return days
+    return None
 
-    few = held[:3]
-    return [p + c for p in _DATES for c in _CLOCKS if all(fits(t, p + c) for t in few)]
 
-
-def _parsed(array: Any, pattern: str) -> Any:
-    try:
-        if pattern:
-            return pc.strptime(array, format=pattern, unit="us")
-        return pc.cast(pc.replace_substring_regex(array, "(Z|[+-]00:?00)$", ""), pa.timestamp("us"))
-    except pa.ArrowInvalid:
-        return None
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def step_of(values: Array) -> float | None:
@@ -245,7 +230,17 @@ def step_of(values: Array) -> float | None:
     >>> step_of(np.array([1.0, 2.0])), step_of(np.array([0.25, 1.5])), step_of(np.array([np.pi]))
     (1.0, 0.01, None)
     """
-    for decimals in range(7):
-        if np.all(np.abs(values - np.round(values, decimals)) <= 1e-12 * np.abs(values)):
-            return float(f"1e-{decimals}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        for decimals in range(7):
+            if np.all(np.abs(values - np.round(values, decimals)) <= 1e-12 * np.abs(values)):
+                return float(f"1e-{decimals}")
     return None
+
+
+def level_of(value: float, dtype: str) -> str:
+    """A number as the text of a level: 1 for an integer, 1.5 else.
+
+    >>> level_of(1.0, "int64"), level_of(1.5, "double")
+    ('1', '1.5')
+    """
+    return str(int(value)) if dtype == "int64" else repr(float(value))

@@ -7,6 +7,7 @@ import gzip
 import io
 import os
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -153,28 +154,43 @@ def _excel_column(values: list[Any]) -> Any:
 def _csv(file: Path) -> Raw:
     import pyarrow.csv as pc
 
-    data = _bytes(file)
-    text_start, encoding, notices = _encoding(file, data)
-    lines = text_start.splitlines()
-    delimiter = _delimiter(lines)
-    header = _has_header(lines, delimiter)
+    data, notices = _text(file)
+    start = data[: 1 << 16]
+    lines = start.decode(errors="ignore").splitlines()
+    if len(start) < len(data):
+        lines = lines[:-1] or lines
+    skip = 0
+    if said := re.fullmatch(r"sep=(.)", lines[0]):  # a line that Excel writes and reads
+        lines, skip = lines[1:], 1
+    lines = [line for line in lines if line.strip()]
+    if not lines:
+        raise InputError(f"{file} holds only empty lines")
+    try:
+        delimiter = said[1] if said else _delimiter(lines)
+        header = _has_header(lines, delimiter)
+        first = next(csv.reader(lines, delimiter=delimiter))
+        decimal = _decimal(lines, delimiter)
+    except csv.Error as error:
+        raise InputError(f"{file} is no table that can be read: {error}") from None
+    names = [name.strip() or f"column {j + 1}" if header else f"x{j}" for j, name in enumerate(first)]
+    check_names(names)
     if not header:
-        notices.append(f"{file}: the first line holds data and no names: the columns are called x0, x1, ...")
-    bad: list[Any] = []
+        notices.append(f"{file}: the first line holds data and no names, so the columns are called x0, x1, ...")
+    ragged: list[Any] = []
 
-    def ragged(row: Any) -> str:
-        bad.append(row)
+    def note(row: Any) -> str:
+        ragged.append(row)
         return "skip"
 
     try:
         frame = pc.read_csv(
-            pa.BufferReader(data if encoding == "utf8" else _recoded(data, encoding)),
-            read_options=pc.ReadOptions(autogenerate_column_names=not header, block_size=1 << 24),
+            pa.BufferReader(data),
+            read_options=pc.ReadOptions(column_names=names, skip_rows=skip, block_size=1 << 24),
             parse_options=pc.ParseOptions(
-                delimiter=delimiter, newlines_in_values=b'"' in data, invalid_row_handler=ragged
+                delimiter=delimiter, newlines_in_values=b'"' in data, invalid_row_handler=note
             ),
             convert_options=pc.ConvertOptions(
-                column_types=_all_text(lines, delimiter, header),
+                column_types=dict.fromkeys(names, pa.string()),
                 null_values=[""],
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=True,
@@ -182,33 +198,23 @@ def _csv(file: Path) -> Raw:
         )
     except pa.ArrowInvalid as error:
         raise InputError(f"{file} is no table that can be read: {_first_line(error)}") from None
-    if bad or frame.num_columns == 0:
-        _explain_ragged(file, data, encoding, delimiter)
-    if not header:
-        frame = frame.rename_columns([f"x{j}" for j in range(frame.num_columns)])
-    frame = frame.rename_columns([n.strip() or f"column {j + 1}" for j, n in enumerate(frame.column_names)])
-    check_names(frame.column_names)
-    return Raw(_checked(file, frame), _decimal(lines, delimiter), tuple(notices), header)
+    if ragged:
+        _explain_ragged(file, data, delimiter)
+    return Raw(_checked(file, frame.slice(1) if header else frame), decimal, tuple(notices), header)
 
 
-def _all_text(lines: list[str], delimiter: str, header: bool) -> Any:
-    first = next(csv.reader(lines, delimiter=delimiter))
-    names = first if header else [f"f{j}" for j in range(len(first))]
-    return {name: pa.string() for name in names}
-
-
-def _explain_ragged(file: Path, data: bytes, encoding: str, delimiter: str) -> None:
-    text = io.StringIO(data.decode(encoding, errors="replace"), newline="")
+def _explain_ragged(file: Path, data: bytes, delimiter: str) -> None:
+    text = io.StringIO(data.decode(errors="replace"), newline="")
     reader = csv.reader(text, delimiter=delimiter)
-    width = len(next(reader))
-    start = reader.line_num + 1
+    width, line = 0, 1
     for row in reader:
+        width = width or len(row)
         if row and len(row) != width:
             raise InputError(
-                f"{file}, line {start}: {len(row)} cells where the first line has {width}; "
-                f"is a separator ({delimiter!r}) or a quote missing or too many?"
+                f"{file}, line {line}: {len(row)} cells where the first line has {width}; "
+                f"is a separator ({delimiter!r}) or a quote missing, or one too many?"
             )
-        start = reader.line_num + 1
+        line = reader.line_num + 1
     raise InputError(f"{file} has lines of different lengths")
 
 
@@ -237,37 +243,30 @@ def _bytes(file: Path) -> bytes:
     return data
 
 
-_BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
-def _encoding(file: Path, data: bytes) -> tuple[str, str, list[str]]:
-    """The first lines as text, the encoding of the file, and what is to be said about it."""
-    head = data[: 1 << 16]
-    for bom, name in _BOMS:
+def _text(file: Path) -> tuple[bytes, list[str]]:
+    """The file as UTF-8, and what is to be said about the encoding it had."""
+    data = _bytes(file)
+    for bom, name in _BOMS.items():
         if data.startswith(bom):
-            cut = head if name == "utf-8-sig" else head[: len(head) // 2 * 2]
-            return _whole_lines(cut.decode(name, errors="ignore"), len(data) > len(head)), name, []
-    if b"\0" in head:
-        raise InputError(f"{file} is no text file: it holds zero bytes; tacit reads {FORMATS}")
+            try:
+                return data.decode(name).encode(), []
+            except UnicodeDecodeError as error:
+                raise InputError(
+                    f"{file} is marked as {name} but is not: {error.reason} at byte {error.start}"
+                ) from None
+    head = data[: 1 << 16]
+    if b"\0" in head or sum(b < 32 and b not in b"\t\n\r\f\x1b" for b in head) > 0.01 * len(head):
+        raise InputError(f"{file} is no table: it holds binary data; tacit reads {FORMATS}")
     try:
-        data.decode("utf8")
-        encoding, notices = "utf8", []
+        data.decode()
     except UnicodeDecodeError as error:
-        unprintable = sum(b < 32 and b not in b"\t\n\r\f\x1b" for b in head)
-        if unprintable > 0.01 * len(head):
-            raise InputError(f"{file} is no text file; tacit reads {FORMATS}") from None
         line = data.count(b"\n", 0, error.start) + 1
-        encoding = "cp1252" if not re.search(rb"[\x81\x8d\x8f\x90\x9d]", data) else "latin-1"
-        notices = [f"{file} is not UTF-8 (line {line}): read as {encoding}"]
-    return _whole_lines(head.decode(encoding, errors="ignore"), len(data) > len(head)), encoding, notices
-
-
-def _whole_lines(text: str, cut: bool) -> str:
-    return text[: text.rfind("\n") + 1] or text if cut else text
-
-
-def _recoded(data: bytes, encoding: str) -> bytes:
-    return data.decode(encoding).encode("utf8")
+        name = "latin-1" if re.search(rb"[\x81\x8d\x8f\x90\x9d]", data) else "cp1252"
+        return data.decode(name).encode(), [f"{file} is not UTF-8 (see line {line}) and was read as {name}"]
+    return data, []
 
 
 def _delimiter(lines: list[str]) -> str:
@@ -286,17 +285,22 @@ _PLAIN = re.compile(r"[-+]?[\d.,]*\d[\d.,]*([eE][-+]?\d+)?%?")
 
 
 def _has_header(lines: list[str], delimiter: str) -> bool:
-    """Whether the first line names the columns: none of its cells is empty-handed, a number or repeated below."""
-    rows = [row for row in csv.reader(lines[:100], delimiter=delimiter) if row]
-    first, rest = [c.strip() for c in rows[0]], rows[1:]
-    if any(_PLAIN.fullmatch(c) for c in first):
-        return False
+    """Whether the first line names the columns: no cell of it is a number, or they count up as years do."""
+    rows = [[c.strip() for c in row] for row in csv.reader(lines[:100], delimiter=delimiter) if row]
+    first, rest = rows[0], rows[1:]
+    numbers = [c for c in first if _PLAIN.fullmatch(c)]
+    if numbers:
+        return len(numbers) > 2 and all(c.isdigit() for c in numbers) and _counts_up([int(c) for c in numbers])
     if not rest:
         return True
-    columns = [[r[j].strip() for r in rest if j < len(r)] for j in range(len(first))]
+    columns = [[row[j] for row in rest if j < len(row)] for j in range(len(first))]
     if any(_PLAIN.fullmatch(c) for column in columns for c in column):
         return True
     return not all(name in column for name, column in zip(first, columns, strict=True))
+
+
+def _counts_up(years: list[int]) -> bool:
+    return all(b - a == years[1] - years[0] > 0 for a, b in pairwise(years))
 
 
 def _decimal(lines: list[str], delimiter: str) -> str:
