@@ -18,7 +18,7 @@ import tacit
 # name -> (arguments, scikit-learn's checks that cannot pass and why, a grid to search)
 ESTIMATORS: dict[str, tuple[dict[str, object], dict[str, str], dict[str, list[object]]]] = {
     "PCA": ({}, {}, {"n_components": [1, 2]}),
-    "KMeans": ({"random_state": 0}, {}, {"n_clusters": [2, 3]}),
+    "KMeans": ({"n_clusters": 3, "random_state": 0}, {}, {"n_clusters": [2, 3]}),
     "GaussianMixture": ({"random_state": 0}, {}, {"covariance_type": ["diag", "tied"]}),
     "JointMixture": ({"random_state": 0}, {}, {"n_components": [1, 2]}),
 }

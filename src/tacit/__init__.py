@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .cluster.kmeans import KMeans as KMeans
     from .data.source import as_source as as_source
     from .data.table import Table as Table
     from .mixture.gaussian import GaussianMixture as GaussianMixture
@@ -24,6 +25,7 @@ _WHERE = {  # public name -> module; imported when first used
     "JointMixture": "mixture.joint",
     "Table": "data.table",
     "as_source": "data.source",
+    "KMeans": "cluster.kmeans",
     "load": "persist",
 }
 _NEEDS: dict[str, tuple[str, str]] = {}  # public name -> (module that must be there, extra that brings it)

@@ -1,0 +1,3 @@
+"""Clustering: each row belongs to one of K groups."""
+
+from .kmeans import KMeans as KMeans

@@ -32,8 +32,9 @@ def sample(name: str) -> Any:
         return _scikit_learn(name)
     if name in _PLOTLY:
         return _plotly(name)
-    hint = nearest_name(name, samples())
-    raise InputError(f"there is no sample {name!r}{hint or '.'} The samples are {', '.join(samples())}")
+    raise InputError(
+        f"there is no sample {name!r}{nearest_name(name, samples())}; the samples are {', '.join(samples())}"
+    )
 
 
 def _scikit_learn(name: str) -> Any:

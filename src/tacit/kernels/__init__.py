@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import native
+from .centroids import Nearest as Nearest
+from .centroids import assign as assign
+from .centroids import distances as distances
+from .centroids import least as least
+from .centroids import nearest as nearest
+from .centroids import potentials as potentials
 from .parts import CategoricalPart, CategoricalSums, GaussianPart, GaussianSums, Part
 
 if TYPE_CHECKING:

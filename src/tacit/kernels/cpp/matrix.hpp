@@ -4,6 +4,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <vector>
@@ -27,10 +28,35 @@ struct Matrix {
   std::vector<Column> columns;
   int64_t rows = 0;
   int d() const { return int(columns.size()); }
-  // a C-ordered array of one type: base and row stride in bytes; null otherwise
+  // an array of one type whose rows are contiguous: base and row stride in bytes; null otherwise
   const char* base = nullptr;
   int64_t row_stride = 0;
 };
+
+// Rows of T, each contiguous.
+template <class T>
+struct Rows {
+  const char* base;
+  int64_t stride;   // bytes from one row to the next
+  const char* end;  // of what may be read
+  int d;
+  const T* operator[](int64_t i) const { return reinterpret_cast<const T*>(base + i * stride); }
+};
+
+template <class T>
+inline Rows<T> rows_of(const T* x, int64_t n, int d) {
+  return {reinterpret_cast<const char*>(x), int64_t(d) * int64_t(sizeof(T)), reinterpret_cast<const char*>(x + n * d),
+          d};
+}
+
+// The matrix as rows of T, if that is how it lies in memory.
+template <class T>
+inline bool contiguous(const Matrix& x, Rows<T>& r) {
+  if (!x.base || !x.rows || x.columns[0].type != (sizeof(T) == 4 ? DType::f32 : DType::f64)) return false;
+  const char* last = x.base + (x.rows - 1) * x.row_stride;
+  r = {x.base, x.row_stride, std::max(x.base, last) + x.d() * sizeof(T), x.d()};
+  return (reinterpret_cast<uintptr_t>(x.base) | uintptr_t(x.row_stride)) % alignof(T) == 0;
+}
 
 using any_array = nb::ndarray<nb::ro, nb::device::cpu>;
 
@@ -102,12 +128,18 @@ inline void read(const Column& c, F f) {
   const char* p = c.data;
   const int64_t s = c.stride;
   switch (c.type) {
-#define TACIT_READ(NAME, TYPE)              \
-  case DType::NAME:                         \
-    return f([p, s](int64_t i) {            \
-      TYPE v;                               \
-      std::memcpy(&v, p + i * s, sizeof v); \
-      return v;                             \
+#define TACIT_READ(NAME, TYPE)                       \
+  case DType::NAME:                                  \
+    if (s == sizeof(TYPE))                           \
+      return f([p](int64_t i) {                      \
+        TYPE v;                                      \
+        std::memcpy(&v, p + i * sizeof v, sizeof v); \
+        return v;                                    \
+      });                                            \
+    return f([p, s](int64_t i) {                     \
+      TYPE v;                                        \
+      std::memcpy(&v, p + i * s, sizeof v);          \
+      return v;                                      \
     });
     TACIT_READ(f32, float)
     TACIT_READ(f64, double)
@@ -146,9 +178,46 @@ inline void pack_column(const Column& c, int64_t lo, int m, double shift, T* out
     }
 }
 
-// Rows lo .. lo+m, transposed: panel[q * N + i] = x[lo + i, q] - shift[q]; rows m .. N are zero. shift may be null.
+// Columns q0 .. q1 of rows lo .. lo+m, transposed: panel[(q - q0) * N + i] = x[lo + i, q] - shift[q]; rows m .. N are
+// zero. N is a multiple of the vector, the panel aligned; shift may be null.
+template <class T>
+inline void pack(const Rows<T>& x, int64_t lo, int m, int N, const double* shift, T* panel, int q0, int q1) {
+  constexpr int n = simd<T>::n;
+  for (int q = q0; q < q1; q += n) {
+    const int width = std::min(n, q1 - q);
+    alignas(64) T s[n] = {};
+    if (shift)
+      for (int j = 0; j < width; j++) s[j] = T(shift[q + j]);
+    for (int i = 0; i < N; i += n) {
+      vec_t<T> r[n];
+      const char* first = x.base + (lo + i) * x.stride + q * sizeof(T);
+      const char* last = first + (n - 1) * x.stride;
+      if (i + n <= m && std::max(first, last) + vector_bytes <= x.end) {
+#pragma GCC unroll 16
+        for (int j = 0; j < n; j++) r[j] = load_loose<T>(first + j * x.stride) - load(s);
+      } else {  // the last rows: nothing is read beyond them
+        alignas(64) T edge[n * n] = {};
+        for (int j = 0; j < n; j++) {
+          const bool there = i + j < m;
+          std::memcpy(edge + j * n, there ? static_cast<const void*>(first + j * x.stride) : s, width * sizeof(T));
+        }
+#pragma GCC unroll 16
+        for (int j = 0; j < n; j++) r[j] = load(edge + j * n) - load(s);
+      }
+      transpose<T>(r);
+      T* out = panel + int64_t(q - q0) * N + i;
+#pragma GCC unroll 16
+      for (int j = 0; j < n; j++)
+        if (j < width) store(out + int64_t(j) * N, r[j]);
+    }
+  }
+}
+
+// All columns of rows lo .. lo+m, transposed: panel[q * N + i] = x[lo + i, q] - shift[q], as above, from anywhere.
 template <class T>
 inline void pack(const Matrix& x, int64_t lo, int m, int N, const double* shift, T* panel) {
+  Rows<T> r;
+  if (N % simd<T>::n == 0 && contiguous(x, r)) return pack(r, lo, m, N, shift, panel, 0, x.d());
   for (int q = 0; q < x.d(); q++) {
     T* out = panel + int64_t(q) * N;
     pack_column(x.columns[q], lo, m, shift ? shift[q] : 0., out);

@@ -1,7 +1,277 @@
+// k-means in one pass: the nearest centre of every row, and each centre's weight, sum and cost.
+#include "nearest.hpp"
+
+#include <nanobind/stl/optional.h>
+
+#include <optional>
+
 #include "module.hpp"
 
 namespace tacit {
+namespace {
 
-void bind_nearest(nanobind::module_&) {}
+using doubles = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
+using const_doubles = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
+using any_floats = nb::ndarray<nb::c_contig, nb::device::cpu>;
+using labels_out = nb::ndarray<int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+template <class A>
+auto* pointer(const std::optional<A>& a) {
+  return a ? a->data() : nullptr;
+}
+
+// |x/r - c|² by explicit differences; s += w (x/r - c) where s is given.
+template <class T, bool unit>
+inline double difference(const T* x, int d, double inverse, const double* c, double w, double* s) {
+  using V = vec_t<double>;
+  constexpr int n = simd<double>::n;
+  typedef T part __attribute__((vector_size(n * sizeof(T)), aligned(1), may_alias));
+  V sum{};
+  int q = 0;
+  for (; q + n <= d; q += n) {
+    V e = __builtin_convertvector(*reinterpret_cast<const part*>(x + q), V);
+    if constexpr (unit) e *= inverse;
+    e -= load(c + q);
+    sum += e * e;
+    if (s) store(s + q, load(s + q) + e * w);
+  }
+  double total = 0;
+  for (int l = 0; l < n; l++) total += sum[l];
+  for (; q < d; q++) {
+    const double e = (unit ? x[q] * inverse : double(x[q])) - c[q];
+    total += e * e;
+    if (s) s[q] += w * e;
+  }
+  return total;
+}
+
+struct Wanted {
+  int32_t* labels;        // [n]
+  double* distances;      // [n], squared
+  double *sums, *counts;  // [K, d], [K]; both or neither
+};
+
+// Lane sums, added in the order of the lanes.
+void merge(double* parts, int count, size_t size, int threads) {
+  const Lanes slices = lanes(int64_t(size), 4096, 1);
+  each_lane(
+      slices, count > 1 ? threads : 1, [] { return 0; },
+      [&](int slice, int) {
+        for (int lane = 1; lane < count; lane++)
+          for (int64_t i = slices.begin(slice); i < slices.end(slice); i++) parts[i] += parts[lane * size + i];
+      });
+}
+
+// Σ_i w_i |x_i - c_{l_i}|², or 0 when only labels are wanted.
+template <class T, bool cosine>
+double nearest(const Matrix& x, const double* weight, const Centres<T>& c, const Wanted& out, int threads) {
+  constexpr int P = panel_of<T>::P, N = panel_of<T>::N, n = simd<T>::n;
+  const bool explicit_too = out.sums || out.distances;
+  // a lane: the sums [K, stride], the counts [K], the objective; rows enough to be worth its memory and its start
+  const size_t padded = (c.K + 7) / 8 * 8, size = 8 + (out.sums ? padded + size_t(c.K) * c.stride : 0);
+  const int64_t work = (int64_t(1) << 19) / (int64_t(c.K) * c.d) + 1;
+  const int64_t grain = (std::max<int64_t>(work, out.sums ? 16 * c.K : 0) + N - 1) / N * N;
+  const Lanes l = lanes(x.rows, grain, size * sizeof(double));
+  auto parts = allocate<double>(size * l.count);
+  Rows<T> whole{};
+  const bool direct = contiguous(x, whole);
+
+  each_lane(
+      l, threads, [&] { return PanelWork<T>(c); },
+      [&](int lane, PanelWork<T>& work) {
+        double* objective = parts.get() + lane * size;
+        double *counts = objective + 8, *sums = counts + padded;
+        std::fill_n(objective, size, 0.);
+        double cost = 0;
+        const int64_t hi = l.end(lane);
+        for (int64_t a = l.begin(lane); a < hi; a += N) {
+          const int m = int(std::min<int64_t>(N, hi - a));
+          const Rows<T> rows = direct ? Rows<T>{whole.base + a * whole.stride, whole.stride, whole.end, whole.d}
+                                      : work.rows(x, a, m, false);
+          vec_t<T> best[P];
+          ivec_t<T> arg[P];
+          for (int u = 0; u < P; u++) {
+            best[u] = broadcast(std::numeric_limits<T>::infinity());
+            arg[u] = ivec_t<T>{};
+          }
+          score<T, false>(
+              c, work.panel.get(), work.partial.get(),
+              [&](int q0, int q1, T* panel) {
+                pack(rows, 0, m, N, c.shift.empty() ? nullptr : c.shift.data(), panel, q0, q1);
+              },
+              [&]<int R>(std::integral_constant<int, R>, int first, const scores_t<T, R>& acc)
+                  __attribute__((always_inline)) {
+#pragma GCC unroll 8
+                    for (int r = 0; r < R; r++) {
+                      const ivec_t<T> id = ivec_t<T>{} + (first + r);
+#pragma GCC unroll 4
+                      for (int u = 0; u < P; u++) {
+                        const auto less = acc[r][u] < best[u];
+                        best[u] = less ? acc[r][u] : best[u];
+                        arg[u] = less ? id : arg[u];
+                      }
+                    }
+                  });
+          int32_t label[N];
+          for (int u = 0; u < P; u++)
+            for (int i = 0; i < n; i++) label[u * n + i] = int32_t(arg[u][i]);
+          if (out.labels) std::copy_n(label, m, out.labels + a);
+          if (!explicit_too) continue;
+          for (int i = 0; i < m; i++) {
+            const int k = label[i];
+            const T* row = rows[i];
+            const double w = weight ? weight[a + i] : 1.;
+            const double inverse = cosine ? PanelWork<T>::inverse_norm(row, c.d) : 1.;
+            const double* centre = c.exact.get() + size_t(k) * c.stride;
+            double* s = out.sums ? sums + size_t(k) * c.stride : nullptr;
+            const double e = difference<T, cosine>(row, c.d, inverse, centre, w, s);
+            if (out.sums) counts[k] += w;
+            if (out.distances) out.distances[a + i] = e;
+            cost += w * e;
+          }
+        }
+        *objective = cost;
+      });
+
+  merge(parts.get(), l.count, size, threads);
+  if (out.sums) {
+    const double *counts = parts.get() + 8, *sums = counts + padded;
+    std::copy_n(counts, c.K, out.counts);
+    for (int k = 0; k < c.K; k++) std::copy_n(sums + size_t(k) * c.stride, c.d, out.sums + size_t(k) * c.d);
+  }
+  return parts[0];
+}
+
+// Explicit squared distances to all centres, a panel at a time: each(lane, first row, rows, centres, first centre,
+// acc).
+template <class T, class Each>
+void all_distances(const Matrix& x, const Centres<T>& c, bool cosine, const Lanes& l, int threads, Each each) {
+  constexpr int N = panel_of<T>::N;
+  Rows<T> whole{};
+  const bool direct = !cosine && contiguous(x, whole);
+  each_lane(
+      l, threads, [&] { return PanelWork<T>(c); },
+      [&](int lane, PanelWork<T>& work) {
+        const int64_t hi = l.end(lane);
+        for (int64_t a = l.begin(lane); a < hi; a += N) {
+          const int m = int(std::min<int64_t>(N, hi - a));
+          const Rows<T> rows = direct ? Rows<T>{whole.base + a * whole.stride, whole.stride, whole.end, whole.d}
+                                      : work.rows(x, a, m, cosine);
+          score<T, true>(
+              c, work.panel.get(), work.partial.get(),
+              [&](int q0, int q1, T* panel) {
+                pack(rows, 0, m, N, c.shift.empty() ? nullptr : c.shift.data(), panel, q0, q1);
+              },
+              [&]<int R>(std::integral_constant<int, R>, int first, const scores_t<T, R>& acc)
+                  __attribute__((always_inline)) { each(lane, a, m, std::min(R, c.K - first), first, &acc[0][0]); });
+        }
+      });
+}
+
+template <class T>
+Lanes row_lanes(const Matrix& x, const Centres<T>& c) {
+  constexpr int N = panel_of<T>::N;
+  const int64_t work = (int64_t(1) << 18) / (int64_t(c.K) * c.d) + 1;
+  return lanes(x.rows, (work + N - 1) / N * N, size_t(c.K) * sizeof(double));
+}
+
+// out[i, k] = |x_i - c_k|
+template <class T>
+void distances(const Matrix& x, const Centres<T>& c, bool cosine, T* out, int threads) {
+  constexpr int P = panel_of<T>::P, n = simd<T>::n;
+  all_distances(x, c, cosine, row_lanes(x, c), threads,
+                [&](int, int64_t a, int m, int R, int first, const vec_t<T>* acc) {
+                  for (int r = 0; r < R; r++)
+                    for (int i = 0; i < m; i++) out[(a + i) * c.K + first + r] = std::sqrt(acc[r * P + i / n][i % n]);
+                });
+}
+
+// potential[k] = Σ_i w_i min(closest_i, |x_i - c_k|²); closest takes the minimum over all centres if `keep`.
+template <class T>
+void potentials(const Matrix& x, const double* weight, const Centres<T>& c, bool cosine, T* closest, bool keep,
+                double* potential, int threads) {
+  constexpr int P = panel_of<T>::P, N = panel_of<T>::N, n = simd<T>::n;
+  const Lanes l = row_lanes(x, c);
+  const size_t size = (c.K + 7) / 8 * 8;
+  auto parts = zeros<double>(size * l.count);
+  all_distances(x, c, cosine, l, threads, [&](int lane, int64_t a, int m, int R, int first, const vec_t<T>* acc) {
+    alignas(64) T least[N] = {}, w[N] = {};
+    std::copy_n(closest + a, m, least);
+    for (int i = 0; i < m; i++) w[i] = weight ? T(weight[a + i]) : T(1);
+    for (int r = 0; r < R; r++) {
+      vec_t<T> sum{};
+      for (int u = 0; u < P; u++) {
+        const vec_t<T> e = acc[r * P + u], before = load(least + u * n), now = e < before ? e : before;
+        sum += now * load(w + u * n);
+        if (keep) store(least + u * n, now);
+      }
+      double total = 0;
+      for (int i = 0; i < n; i++) total += double(sum[i]);
+      parts[lane * size + first + r] += total;
+    }
+    if (keep) std::copy_n(least, m, closest + a);
+  });
+  merge(parts.get(), l.count, size, threads);
+  std::copy_n(parts.get(), c.K, potential);
+}
+
+}  // namespace
+
+void bind_nearest(nb::module_& m) {
+  m.def(
+      "nearest",
+      [](nb::handle numbers, std::optional<const_doubles> weight, const_doubles centers, bool single, bool cosine,
+         std::optional<labels_out> labels, std::optional<doubles> distances, std::optional<doubles> sums,
+         std::optional<doubles> counts, int threads) {
+        const Matrix x = matrix(numbers);
+        const int K = int(centers.shape(0)), d = int(centers.shape(1));
+        if (d != x.d()) throw std::invalid_argument("centres and rows differ in the number of columns");
+        const Wanted out{pointer(labels), pointer(distances), pointer(sums), pointer(counts)};
+        const double* w = pointer(weight);
+        nb::gil_scoped_release release;
+        const auto run = [&](auto zero) {
+          using T = decltype(zero);
+          const Centres<T> c(centers.data(), K, d, cosine, false);
+          return cosine ? nearest<T, true>(x, w, c, out, threads) : nearest<T, false>(x, w, c, out, threads);
+        };
+        return single ? run(0.f) : run(0.);
+      },
+      nb::arg("numbers"), nb::arg("weight").none(), nb::arg("centers"), nb::arg("single"), nb::arg("cosine"),
+      nb::arg("labels").none(), nb::arg("distances").none(), nb::arg("sums").none(), nb::arg("counts").none(),
+      nb::arg("threads"));
+  m.def(
+      "distances",
+      [](nb::handle numbers, const_doubles centers, bool cosine, any_floats out, int threads) {
+        const Matrix x = matrix(numbers);
+        const int K = int(centers.shape(0)), d = int(centers.shape(1));
+        const bool single = out.dtype().bits == 32;
+        nb::gil_scoped_release release;
+        const auto run = [&](auto zero) {
+          using T = decltype(zero);
+          const Centres<T> c(centers.data(), K, d, cosine, true);
+          distances<T>(x, c, cosine, static_cast<T*>(out.data()), threads);
+        };
+        single ? run(0.f) : run(0.);
+      },
+      nb::arg("numbers"), nb::arg("centers"), nb::arg("cosine"), nb::arg("out"), nb::arg("threads"));
+  m.def(
+      "potentials",
+      [](nb::handle numbers, std::optional<const_doubles> weight, const_doubles centers, bool cosine,
+         any_floats closest, bool keep, doubles out, int threads) {
+        const Matrix x = matrix(numbers);
+        const int K = int(centers.shape(0)), d = int(centers.shape(1));
+        const double* w = pointer(weight);
+        const bool single = closest.dtype().bits == 32;
+        nb::gil_scoped_release release;
+        const auto run = [&](auto zero) {
+          using T = decltype(zero);
+          const Centres<T> c(centers.data(), K, d, cosine, true);
+          potentials<T>(x, w, c, cosine, static_cast<T*>(closest.data()), keep, out.data(), threads);
+        };
+        single ? run(0.f) : run(0.);
+      },
+      nb::arg("numbers"), nb::arg("weight").none(), nb::arg("centers"), nb::arg("cosine"), nb::arg("closest"),
+      nb::arg("keep"), nb::arg("out"), nb::arg("threads"));
+}
 
 }  // namespace tacit

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 namespace tacit {
 
@@ -21,6 +22,7 @@ struct simd {
   using integer = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
   typedef T vec __attribute__((vector_size(vector_bytes)));
   typedef integer ivec __attribute__((vector_size(vector_bytes)));
+  typedef T loose __attribute__((vector_size(vector_bytes), aligned(1), may_alias));  // anywhere in memory
 };
 
 template <class T>
@@ -37,12 +39,46 @@ inline void store(T* p, vec_t<T> v) {
   *reinterpret_cast<vec_t<T>*>(p) = v;
 }  // aligned
 template <class T>
+inline vec_t<T> load_loose(const void* p) {
+  return *static_cast<const typename simd<T>::loose*>(p);
+}
+template <class T>
+inline void store_loose(void* p, vec_t<T> v) {
+  *static_cast<typename simd<T>::loose*>(p) = v;
+}
+template <class T>
 inline vec_t<T> broadcast(T a) {
   return vec_t<T>{} + a;
 }
 template <class V>
 inline V max(V a, V b) {
   return a > b ? a : b;
+}
+
+// Two rows of a square, in exchange of blocks of s lanes: stage s of a transposition (Eklundh 1972).
+template <int s, class V, class I, size_t... l>
+inline void exchange(V& a, V& b, std::index_sequence<l...>) {
+  constexpr int n = sizeof...(l);
+#if defined(__clang__) || __GNUC__ >= 12
+  const V low = __builtin_shufflevector(a, b, ((l & s) ? n + l - s : l)...);
+  b = __builtin_shufflevector(a, b, ((l & s) ? n + l : l + s)...);
+#else
+  const V low = __builtin_shuffle(a, b, I{((l & s) ? n + l - s : l)...});
+  b = __builtin_shuffle(a, b, I{((l & s) ? n + l : l + s)...});
+#endif
+  a = low;
+}
+
+// A square of vectors, transposed in registers.
+template <class T, int s = 1>
+inline void transpose(vec_t<T> (&r)[simd<T>::n]) {
+  constexpr int n = simd<T>::n;
+  if constexpr (s < n) {
+#pragma GCC unroll 16
+    for (int i = 0; i < n; i++)
+      if (!(i & s)) exchange<s, vec_t<T>, ivec_t<T>>(r[i], r[i + s], std::make_index_sequence<n>{});
+    transpose<T, 2 * s>(r);
+  }
 }
 
 // exp(x) for x <= 0, to 1 ulp or so; 0 below the smallest normal number.

@@ -1,0 +1,333 @@
+"""k-means: Lloyd's algorithm as EM with hard assignments, Euclidean or spherical."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
+
+from .. import kernels
+from ..base import Estimator, check_choice, check_number
+from ..data.block import Block
+from ..data.source import Source
+from ..em.engine import Fit, em
+from ..em.model import LatentModel
+from ..errors import ArgumentError
+from ..kernels import Nearest
+from ..rng import generator
+from ..typing import Array, Doubles, Floats, Seed
+from .seeding import Closest, centers_of, plus_plus, random_rows, unit
+
+
+@dataclass(frozen=True, eq=False)
+class Lloyd(LatentModel[Doubles, Nearest]):
+    """Minimises Σ_i w_i min_k |x_i - c_k|² by turns of nearest centre and mean (Lloyd 1982; Bishop 2006, section 9.1).
+
+    Parameters are the centres [K, d], kept in the precision of the data so that what is reported belongs to what is
+    returned. ``tol`` bounds the squared shift of all centres in a step. ``labels`` [n] is written by ``expect`` and
+    never read: after the last pass it holds the labels of the centres returned.
+    """
+
+    K: int
+    metric: str = "euclidean"
+    tol: float = 0.0
+    dtype: Any = np.float64
+    labels: Array | None = None
+
+    def init(self, source: Source, rng: np.random.Generator) -> Doubles:
+        return self.round(plus_plus(source, self.K, rng, metric=self.metric))
+
+    def round(self, centers: Doubles) -> Doubles:
+        """Centres as the data's precision can hold them."""
+        if self.metric == "cosine":
+            centers = unit(centers)
+        return centers.astype(self.dtype).astype(np.float64)
+
+    def expect(self, params: Doubles, block: Block) -> Nearest:
+        out = None if self.labels is None else self.labels[block.start : block.start + block.n]
+        return kernels.nearest(block, params, metric=self.metric, labels=out)
+
+    def maximise(self, stats: Nearest, params: Doubles) -> Doubles:
+        step = _steps(stats)
+        if self.metric == "cosine":  # maximises Σ w x·c over |c| = 1 (Dhillon and Modha 2001)
+            mean = params + step
+            alive = np.linalg.norm(mean, axis=1, keepdims=True) > 1e-12
+            return self.round(np.where(alive, mean, params))
+        # A step below the rounding of the sums is no step: with tol=0 the centres come to rest.
+        noise = 8 * np.finfo(np.float64).eps * (np.abs(params) + np.sqrt(-stats.objective / stats.weight))
+        return self.round(np.where(np.abs(step) > noise, params + step, params))
+
+    def converged(self, before: Doubles, after: Doubles) -> bool:
+        return float(np.square(after - before).sum()) <= self.tol
+
+    def repair(self, params: Doubles, stats: Nearest, source: Source, rng: np.random.Generator) -> tuple[Doubles, int]:
+        """Each empty cluster moves to the row farthest from all centres, one after another, ties in hash order.
+
+        The row leaves the cluster that it was in: with μ the mean of weight N, μ ← μ - w (x - μ) / (N - w).
+        """
+        empty = np.flatnonzero(stats.counts == 0)
+        if not len(empty):
+            return params, 0
+        before = params - _steps(stats)
+        closest = Closest(source, self.metric, params)
+        moved, counts, repaired = params.copy(), stats.counts.copy(), 0
+        for k in empty:
+            distance = np.where(source.weight > 0, closest.squared, 0)
+            far = source.order[distance[source.order].argmax()]
+            if not distance[far] > 0:  # fewer distinct rows than clusters
+                break
+            row = source.take(far[None])
+            moved[k] = self.round(centers_of(row, self.metric))[0]
+            closest.add(moved[k : k + 1])
+            repaired += 1
+            if self.metric == "euclidean":
+                w = source.weight[(distance == distance[far]) & (closest.squared == 0)].sum()  # x and its equals
+                old = int(kernels.assign(row, before)[0])
+                if counts[old] > w:
+                    counts[old] -= w
+                    moved[old] -= w * (moved[k] - moved[old]) / counts[old]
+        return self.round(moved), repaired
+
+    def scale(self, source: Source) -> float:
+        """The mean of the features' variances: what scikit-learn measures ``tol`` in."""
+        origin = self.round(centers_of(source.take(np.zeros(1, dtype=np.intp)), self.metric))
+        total = source.reduce(lambda block: kernels.nearest(block, origin, metric=self.metric))
+        mean = total.sums[0] / total.weight
+        return float(-total.objective / total.weight - mean @ mean) / len(mean)
+
+
+def _steps(stats: Nearest) -> Doubles:
+    """Σ w (x - c) / Σ w [K, d], from each centre to the mean of its rows, exact far from the origin; 0 without rows."""
+    mass = stats.counts[:, None]
+    steps: Doubles = np.divide(stats.sums, mass, out=np.zeros_like(stats.sums), where=mass > 0)
+    return steps
+
+
+class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Estimator):  # type: ignore[misc]
+    """k-means: K centres that minimise the inertia Σ_i w_i min_k |x_i - c_k|², a local minimum.
+
+    scikit-learn's ``KMeans``, with its names, meanings and defaults; draws differ, since they depend on the content of
+    the rows and not on their order.
+
+    Parameters
+    ----------
+    n_clusters : int, K.
+    init : "k-means++" (greedy), "random" rows, an array [K, d], a callable ``(X, n_clusters, random_state)``, or a
+        fitted model with ``cluster_centers_`` or ``means_``.
+    n_init : runs from different starts, of which the best is kept; "auto" is 1, or 10 for "random" and callables.
+    max_iter : the most steps of a run.
+    tol : a run ends when the squared shift of all centres is at most ``tol`` times the mean variance of the features.
+    verbose, copy_x, algorithm : as in scikit-learn. X is never changed; "elkan" gives the same answer by the same loop.
+    metric : "euclidean", or "cosine" for spherical k-means: rows and centres are scaled to unit length.
+    trace : keep the centres of every pass in ``trace_``.
+
+    Attributes
+    ----------
+    cluster_centers_ : [K, d].
+    labels_ : int32 [n], the nearest centre of each row, the lowest index in a tie.
+    inertia_ : Σ_i w_i |x_i - c_{labels_i}|², from explicit differences.
+    n_iter_ : steps taken.
+    history_ : -inertia per unit of weight at each pass; it never falls.
+    repairs_ : (step, clusters) where empty clusters were moved to the rows farthest from all centres.
+    n_features_in_, feature_names_in_ : as in scikit-learn.
+
+    Examples
+    --------
+    >>> from tacit import KMeans
+    >>> X = [[1.0, 2.0], [1.0, 4.0], [1.0, 0.0], [10.0, 2.0], [10.0, 4.0], [10.0, 0.0]]
+    >>> model = KMeans(n_clusters=2, random_state=0).fit(X)
+    >>> model.inertia_
+    16.0
+    >>> sorted(model.cluster_centers_.tolist())
+    [[1.0, 2.0], [10.0, 2.0]]
+    """
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        init: Any = "k-means++",
+        n_init: Any = "auto",
+        max_iter: int = 300,
+        tol: float = 1e-4,
+        verbose: int = 0,
+        random_state: Seed = None,
+        copy_x: bool = True,
+        algorithm: str = "lloyd",
+        metric: str = "euclidean",
+        trace: bool = False,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.init = init
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.verbose = verbose
+        self.random_state = random_state
+        self.copy_x = copy_x
+        self.algorithm = algorithm
+        self.metric = metric
+        self.trace = trace
+
+    def fit(self, X: Any, y: object = None, sample_weight: Any = None) -> KMeans:
+        """Find the centres. ``y`` is ignored; ``sample_weight`` [n] counts a row that many times."""
+        self._check_arguments()
+        source = self._rows(X, reset=True, weight=sample_weight, sparse=True)
+        n, d = source.shape
+        K = self.n_clusters
+        if n < K:
+            raise ArgumentError(f"n_samples={n} should be >= n_clusters={K}.")
+        if not source.weight.sum() > 0:
+            raise ArgumentError("sample_weight must have a positive sum.")
+        rng = generator(self.random_state)
+        start, runs = self._start(source)
+        labels = np.empty(n, dtype=np.int32)
+        lloyd = Lloyd(K, self.metric, 0.0, next(iter(source.blocks())).dtype, labels)
+        if self.tol > 0:
+            lloyd = Lloyd(K, self.metric, self.tol * lloyd.scale(source), lloyd.dtype, labels)
+        best: Fit[Doubles] | None = None
+        for _ in range(runs):
+            params = lloyd.round(self._checked(start(rng), d))
+            if self.verbose:
+                print("Initialization complete")
+            fit = em(
+                lloyd,
+                source,
+                params,
+                tol=0,
+                max_iter=self.max_iter,
+                rng=rng,
+                trace=self.trace,
+                on_pass=self._say if self.verbose else None,
+            )
+            if self.verbose and fit.converged:
+                why = f"center shift is within tolerance {lloyd.tol}" if lloyd.tol > 0 else "strict convergence"
+                print(f"Converged at iteration {fit.n_iter}: {why}.")
+            if best is None or fit.objective > best.objective:
+                best, self.labels_ = fit, labels.copy() if runs > 1 else labels
+        assert best is not None
+        self.cluster_centers_ = best.params.astype(lloyd.dtype)
+        self.inertia_ = -float(best.stats.objective)
+        self.n_iter_, self.history_, self.repairs_ = best.n_iter, best.history, best.repairs
+        if self.trace:
+            self.trace_ = np.array(best.trace)
+        distinct = int(np.count_nonzero(np.bincount(self.labels_, minlength=K)))
+        if distinct < K:
+            warnings.warn(
+                f"Number of distinct clusters ({distinct}) found smaller than n_clusters ({K}). "
+                "Possibly due to duplicate points in X.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The nearest centre of each row."""
+        source = self._known_rows(X)
+        return source.map(partial(kernels.assign, centers=self._centers(), metric=self.metric))
+
+    def transform(self, X: Any) -> Floats:
+        """The distance of each row to each centre [n, K]."""
+        source = self._known_rows(X)
+        return source.map(partial(kernels.distances, centers=self._centers(), metric=self.metric))
+
+    def score_samples(self, X: Any) -> Doubles:
+        """Minus the squared distance of each row to its centre [n]: higher is more typical."""
+        source = self._known_rows(X)
+        return -source.map(partial(kernels.least, centers=self._centers(), metric=self.metric))
+
+    def score(self, X: Any, y: object = None, sample_weight: Any = None) -> float:
+        """Minus the inertia of the rows of X."""
+        source = self._known_rows(X, sample_weight)
+        centers = self._centers()
+        return float(source.reduce(lambda block: kernels.nearest(block, centers, metric=self.metric)).objective)
+
+    def fit_predict(self, X: Any, y: object = None, sample_weight: Any = None) -> Array:
+        """``fit`` and its ``labels_``."""
+        labels: Array = self.fit(X, sample_weight=sample_weight).labels_
+        return labels
+
+    def fit_transform(self, X: Any, y: object = None, sample_weight: Any = None) -> Floats:
+        """``fit`` and ``transform`` of the same rows."""
+        return self.fit(X, sample_weight=sample_weight).transform(X)
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.cluster_centers_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _check_arguments(self) -> None:
+        check_number(self, "n_clusters", integer=True, low=1)
+        check_number(self, "n_init", integer=True, low=1, choices=["auto"])
+        check_number(self, "max_iter", integer=True, low=1)
+        check_number(self, "tol", low=0)
+        check_choice(self, "algorithm", ["lloyd", "elkan"])
+        check_choice(self, "metric", ["euclidean", "cosine"])
+        if isinstance(self.init, str):
+            check_choice(self, "init", ["k-means++", "random"])
+        if self.algorithm == "elkan" and self.n_clusters == 1:
+            warnings.warn(
+                "algorithm='elkan' doesn't make sense for a single cluster. Using 'lloyd' instead.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
+    def _known_rows(self, X: Any, weight: Any = None) -> Source:
+        check_is_fitted(self)
+        return self._rows(X, reset=False, weight=weight, sparse=True)
+
+    def _centers(self) -> Doubles:
+        centers = np.ascontiguousarray(self.cluster_centers_, dtype=np.float64)
+        return unit(centers) if self.metric == "cosine" else centers
+
+    def _start(self, source: Source) -> tuple[Callable[[np.random.Generator], Any], int]:
+        """How a run gets its first centres, and how many runs there are."""
+        K, init = self.n_clusters, self.init
+        if isinstance(init, str):
+            seed = plus_plus if init == "k-means++" else random_rows
+            runs = (1 if init == "k-means++" else 10) if self.n_init == "auto" else self.n_init
+            return lambda rng: seed(source, K, rng, metric=self.metric), runs
+        model = getattr(init, "cluster_centers_", getattr(init, "means_", None))
+        if model is None and callable(init):
+            rows = next(iter(source.blocks())).x
+
+            def call(rng: np.random.Generator) -> Any:
+                return init(rows, K, random_state=np.random.RandomState(rng.integers(2**32)))
+
+            return call, 10 if self.n_init == "auto" else self.n_init
+        if self.n_init not in ("auto", 1):
+            warnings.warn(
+                "Explicit initial center position passed: performing only one init in "
+                f"{type(self).__name__} instead of n_init={self.n_init}.",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        return lambda rng: init if model is None else model, 1
+
+    def _checked(self, centers: Any, d: int) -> Doubles:
+        out = np.array(centers, dtype=np.float64)
+        if out.ndim != 2 or out.shape[0] != self.n_clusters:
+            raise ArgumentError(
+                f"The shape of the initial centers {out.shape} does not match the number of clusters {self.n_clusters}."
+            )
+        if out.shape[1] != d:
+            raise ArgumentError(
+                f"The shape of the initial centers {out.shape} does not match the number of features of the data {d}."
+            )
+        if not np.isfinite(out).all():
+            raise ArgumentError("The initial centers contain NaN or infinity.")
+        return out
+
+    def _say(self, step: int, objective: float) -> None:
+        print(f"Iteration {step}, inertia per row {-objective}.")

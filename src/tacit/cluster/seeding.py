@@ -1,0 +1,113 @@
+"""Where k-means starts: draws that depend on what the rows are, their weights and the seed, never on positions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import kernels
+from ..data.block import Block
+from ..data.source import Source
+from ..rng import draw
+from ..typing import Array, Doubles, Floats
+
+
+def centers_of(block: Block, metric: str) -> Doubles:
+    """The rows of a small block as centres: float64 [m, d], of unit length for cosine."""
+    return (
+        unit(np.ascontiguousarray(block.x, dtype=np.float64)) if metric == "cosine" else np.array(block.x, np.float64)
+    )
+
+
+def unit(x: Doubles) -> Doubles:
+    """Rows at unit length; zero rows stay zero.
+
+    >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    norm = np.linalg.norm(x, axis=1, keepdims=True)
+    out: Doubles = np.divide(x, norm, out=np.zeros_like(x), where=norm > 0)
+    return out
+
+
+class Closest:
+    """Squared distances [n] from every row to the nearest of the seeds so far: k-means++'s mass, D²(x)."""
+
+    def __init__(self, source: Source, metric: str, seeds: Doubles) -> None:
+        self.source, self.metric = source, metric
+        n = source.shape[0]
+        self.squared: Floats = np.full(n, np.inf, dtype=next(iter(source.blocks())).dtype)
+        self.cost = self.add(seeds)
+        if self.squared.dtype == np.float32 and not 1e-30 < self.cost / n < 1e30:  # squares beyond single precision
+            self.squared = np.full(n, np.inf)
+            self.cost = self.add(seeds)
+
+    def costs(self, candidates: Doubles, keep: bool = False) -> Doubles:
+        """Σ_i w_i min(D²_i, |x_i - c|²) for each candidate [m]; with ``keep`` they become seeds."""
+
+        def part(block: Block) -> Doubles:
+            mine = self.squared[block.start : block.start + block.n]
+            return kernels.potentials(block, candidates, mine, metric=self.metric, keep=keep)
+
+        return self.source.reduce(part, merge=np.add)
+
+    def add(self, seed: Doubles) -> float:
+        """Make ``seed`` [1, d] one of the seeds; the cost of the seeds with it."""
+        self.cost = float(self.costs(seed, keep=True)[-1])
+        return self.cost
+
+    def sample(self, m: int, rng: np.random.Generator) -> Array:
+        """m rows with probability proportional to w D²; to w alone when every row is a seed."""
+        if not self.cost > 0:
+            return self.source.sample(m, rng)
+        mass = self.squared * self.source.weight
+        return draw(mass, m, rng, self.source.order) if mass.any() else self.source.sample(m, rng)
+
+
+def plus_plus(source: Source, K: int, rng: np.random.Generator, *, metric: str = "euclidean") -> Doubles:
+    """Greedy k-means++ seeds [K, d]: each the best of 2 + ⌊log K⌋ rows drawn with probability ∝ w D²(x).
+
+    Arthur and Vassilvitskii (2007), "k-means++: the advantages of careful seeding", section 2.2; the greedy choice is
+    that of their section 5.
+    """
+    trials = 2 + int(np.log(K))
+    seeds = [_row(source, source.sample(1, rng), metric)]
+    closest = Closest(source, metric, seeds[0]) if K > 1 else None
+    return _continue(source, K, rng, metric, seeds, closest, trials)
+
+
+def random_rows(source: Source, K: int, rng: np.random.Generator, *, metric: str = "euclidean") -> Doubles:
+    """K rows with different contents, drawn with probability proportional to weight."""
+    seeds: dict[bytes, Doubles] = {}
+    for _ in range(20):
+        block = source.take(source.sample(K, rng))
+        for row in centers_of(block, metric):
+            if len(seeds) < K:
+                seeds.setdefault(row.tobytes(), row[None])
+        if len(seeds) == K:
+            return np.concatenate(list(seeds.values()))
+    # a few rows hold nearly all the weight, or nearly all rows are alike: the rest away from those
+    found = list(seeds.values())
+    return _continue(source, K, rng, metric, found, Closest(source, metric, np.concatenate(found)), 1)
+
+
+def _row(source: Source, rows: Array, metric: str) -> Doubles:
+    return centers_of(source.take(rows), metric)
+
+
+def _continue(
+    source: Source,
+    K: int,
+    rng: np.random.Generator,
+    metric: str,
+    seeds: list[Doubles],
+    closest: Closest | None,
+    trials: int,
+) -> Doubles:
+    while closest is not None and len(seeds) < K:
+        candidates = _row(source, closest.sample(trials, rng), metric)
+        best = int(closest.costs(candidates).argmin()) if trials > 1 else 0
+        seeds.append(candidates[best : best + 1])
+        if len(seeds) < K:
+            closest.add(seeds[-1])
+    return np.concatenate(seeds)
