@@ -52,19 +52,58 @@ def mixture_sums(block: Block, log_weights: Doubles, part: Any) -> tuple[float, 
     Σ w, N_k = Σ w r_k [K], and the sums of the parts in the shape of ``part``. A row with a ``known`` component has
     r one-hot and counts with log p(x, z). Responsibilities up to 10⁻⁸ are left out of the sums.
     """
-    K = len(log_weights)
     leaves = _leaves(part)
-    out = [_blank_sums(leaf, K) for leaf in leaves]
-    counts = np.zeros(K)
-    objective, weight = native.module.mixture_sums(
-        block.numbers, block.codes, block.weight, block.known, np.float64(0), log_weights, leaves, out, counts
-    )
+    counts = np.zeros(len(log_weights))
+    out = [_blank_sums(leaf, counts) for leaf in leaves]
+    run = native.module.mixture_sums_64 if _double(block, leaves) else native.module.mixture_sums_32
+    native_leaves = [leaf.native() for leaf in leaves]
+    objective = run(
+        block.numbers, block.codes, block.n, block.weight, block.known, np.ascontiguousarray(log_weights),
+        native_leaves, out, counts, native.threads(),
+    )  # fmt: skip
+    weight = float(block.n if block.weight is None else block.weight.sum())
     return objective, weight, counts, _shaped_like(part, iter(out))
 
 
-def mixture_rows(block: Block, log_weights: Doubles, part: Any) -> tuple[Floats, Floats]:
-    """log p(x) [b] and the responsibilities p(z = k | x) [b, K] of the mixture that ``mixture_sums`` describes."""
-    raise NotImplementedError
+def mixture_rows(block: Block, log_weights: Doubles, part: Any, *, joint: bool = False) -> tuple[Floats, Floats]:
+    """log p(x) [b] and p(z = k | x) [b, K], or log p(x, z = k) with ``joint``, of the mixture of ``mixture_sums``."""
+    dtype: Any = np.float64 if _double(block, _leaves(part)) else np.float32
+    log_prob: Floats = np.empty(block.n, dtype)
+    resp: Floats = np.empty((block.n, len(log_weights)), dtype)
+    _answer(block, log_weights, part, log_prob, resp, joint, None)
+    return log_prob, resp
+
+
+def mixture_log_prob(block: Block, log_weights: Doubles, part: Any) -> Floats:
+    """log p(x) [b] of the mixture of ``mixture_sums``."""
+    dtype: Any = np.float64 if _double(block, _leaves(part)) else np.float32
+    log_prob: Floats = np.empty(block.n, dtype)
+    _answer(block, log_weights, part, log_prob, None, False, None)
+    return log_prob
+
+
+def mixture_labels(block: Block, log_weights: Doubles, part: Any) -> Array:
+    """The most probable component [b] of the mixture of ``mixture_sums``; the first of equals."""
+    labels = np.empty(block.n, np.int64)
+    _answer(block, log_weights, part, None, None, False, labels)
+    return labels
+
+
+def _answer(
+    block: Block, log_weights: Doubles, part: Any, log_prob: Any, resp: Any, joint: bool, labels: Array | None
+) -> None:
+    leaves = _leaves(part)
+    run = native.module.mixture_rows_64 if _double(block, leaves) else native.module.mixture_rows_32
+    native_leaves, nothing = [leaf.native() for leaf in leaves], [() for _ in leaves]
+    run(
+        block.numbers, block.codes, block.n, np.ascontiguousarray(log_weights), native_leaves, nothing,
+        log_prob, resp, joint, labels, native.threads(),
+    )  # fmt: skip
+
+
+def _double(block: Block, leaves: list[Part]) -> bool:
+    """Whether to work in float64: as the block asks, or where squares would leave float32's range."""
+    return block.dtype == np.float64 or any(isinstance(leaf, GaussianPart) and leaf.extreme for leaf in leaves)
 
 
 def _leaves(part: Any) -> list[Part]:
@@ -79,10 +118,8 @@ def _shaped_like(part: Any, sums: Any) -> Any:
     return tuple(_shaped_like(each, sums) for each in part)
 
 
-def _blank_sums(part: Part, K: int) -> GaussianSums | CategoricalSums:
+def _blank_sums(part: Part, counts: Doubles) -> GaussianSums | CategoricalSums:
     if isinstance(part, CategoricalPart):
         return CategoricalSums(np.zeros_like(part.log_prob))
-    cells = part.kind == "diag"
-    return GaussianSums(
-        np.zeros(part.means.shape if cells else K), np.zeros_like(part.means), np.zeros_like(part.factor)
-    )
+    observed = np.zeros_like(part.means) if part.kind == "diag" else counts
+    return GaussianSums(observed, np.zeros_like(part.means), np.zeros_like(part.factor))

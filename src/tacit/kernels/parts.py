@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
 
 from ..typing import Array, Doubles
 
@@ -19,6 +21,16 @@ class GaussianPart(NamedTuple):
     means: Doubles  # [K, d]
     factor: Doubles
 
+    @property
+    def extreme(self) -> bool:
+        """Whether a standard deviation lies so far from 1 that sums of squares could leave float32's range."""
+        sharpness = self.factor if self.kind == "diag" else np.diagonal(self.factor, axis1=-2, axis2=-1)
+        return not bool((sharpness.min(initial=1.0) > 1e-14) and (sharpness.max(initial=1.0) < 1e14))
+
+    def native(self) -> tuple[Any, ...]:
+        """As the extension module reads it."""
+        return self.kind, self.columns, np.ascontiguousarray(self.means), np.ascontiguousarray(self.factor)
+
 
 class CategoricalPart(NamedTuple):
     """Independent categoricals over some columns of codes, given z; a gap (-1) is skipped."""
@@ -26,6 +38,10 @@ class CategoricalPart(NamedTuple):
     columns: Array  # int32 [c], positions among the columns of codes
     sizes: Array  # int32 [c], levels of each
     log_prob: Doubles  # [K, Σ sizes], the columns' tables side by side
+
+    def native(self) -> tuple[Any, ...]:
+        """As the extension module reads it."""
+        return "categorical", self.columns, self.sizes, np.ascontiguousarray(self.log_prob)
 
 
 Part: TypeAlias = GaussianPart | CategoricalPart

@@ -22,7 +22,7 @@ from ..rng import draw, generator
 from ..typing import Array, Doubles, Floats, Seed
 from .families.family import Cells
 from .families.gaussian import CovarianceType, Gaussian, GaussianParams
-from .mixture import Mixture, MixtureParams, Posterior
+from .mixture import Mixture, MixtureParams
 
 
 class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
@@ -96,7 +96,7 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
 
     def fit_predict(self, X: object, y: object = None, sample_weight: object = None, *, known: object = None) -> Array:
         """Fit, and the most probable component of each row [n]."""
-        return self._labels(self._fit(X, sample_weight, known))
+        return self._rowwise(self._fit(X, sample_weight, known), Mixture.labels)
 
     def _fit(self, X: object, sample_weight: object, known: object) -> Source:
         self._check_arguments()
@@ -213,7 +213,7 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
 
     def score_samples(self, X: object) -> Floats:
         """log p(x) of each row [n]; higher is more typical."""
-        return self._map(X, lambda p: p.log_prob)
+        return self._map(X, Mixture.log_prob)
 
     def score(self, X: object, y: object = None, sample_weight: object = None) -> float:
         """The mean of log p(x) over the rows."""
@@ -221,12 +221,11 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
 
     def predict(self, X: object) -> Array:
         """The most probable component of each row [n]."""
-        check_is_fitted(self)
-        return self._labels(self._rows(X, reset=False))
+        return self._map(X, Mixture.labels)
 
     def predict_proba(self, X: object) -> Floats:
         """p(z = k | x) [n, K]."""
-        return self._map(X, lambda p: p.resp)
+        return self._map(X, lambda model, params, block: model.posterior(params, block).resp)
 
     def sample(self, n_samples: int = 1) -> tuple[Doubles, Array]:
         """Rows drawn from p(x) [n, d], in the order of their components, and the components [n]."""
@@ -272,18 +271,13 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
         covariances = np.asarray(getattr(self, "covariances_", factor), dtype=np.float64)
         return MixtureParams(_log(self.weights_), GaussianParams(means, covariances, factor, np.zeros(len(means))))
 
-    def _map(self, X: object, pick: Callable[[Posterior], Floats]) -> Floats:
+    def _map(self, X: object, f: Callable[[Mixture, MixtureParams, Block], Array]) -> Array:
         check_is_fitted(self)
-        source = self._rows(X, reset=False)
-        model, params = self._model(), self._params()
-        answer: Floats = source.map(lambda block: pick(model.posterior(params, block)), rows=model.block_rows(params))
-        return answer
+        return self._rowwise(self._rows(X, reset=False), f)
 
-    def _labels(self, source: Source) -> Array:
+    def _rowwise(self, source: Source, f: Callable[[Mixture, MixtureParams, Block], Array]) -> Array:
         model, params = self._model(), self._params()
-        return source.map(
-            lambda block: model.posterior(params, block).resp.argmax(axis=1), rows=model.block_rows(params)
-        )
+        return source.map(lambda block: f(model, params, block), rows=model.block_rows(params))
 
     # What the user gave.
 

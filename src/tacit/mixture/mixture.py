@@ -57,7 +57,7 @@ class Mixture(LatentModel[MixtureParams, MixtureStats]):
         part = self.family.native(params.theta)
         if part is not None:
             return MixtureStats(*kernels.mixture_sums(block, params.log_weights + penalty, part))
-        log_joint = self.log_joint(params, block, penalty)
+        log_joint = self._log_joint(params, block, penalty)
         log_prob = logsumexp(log_joint, axis=1)
         resp = np.exp(log_joint - log_prob[:, None])
         if block.known is not None:  # z observed: q(z) is that one component, and the row's objective log p(x, z)
@@ -120,19 +120,43 @@ class Mixture(LatentModel[MixtureParams, MixtureStats]):
 
     # What answers questions: the plain normalised density, without the penalty of the fit.
 
-    def log_joint(self, params: MixtureParams, block: Block, penalty: Any = 0.0) -> Floats:
+    def log_joint(self, params: MixtureParams, block: Block) -> Floats:
         """log π_k + log p(x_i | θ_k) [b, K]."""
-        joint: Floats = self.family.log_prob(params.theta, block) + (params.log_weights + penalty)
-        return joint
+        part = self.family.native(params.theta)
+        if part is not None:
+            return kernels.mixture_rows(block, params.log_weights, part, joint=True)[1]
+        return self._log_joint(params, block)
 
     def posterior(self, params: MixtureParams, block: Block) -> Posterior:
         """log p(x_i) and the responsibilities."""
         part = self.family.native(params.theta)
         if part is not None:
             return Posterior(*kernels.mixture_rows(block, params.log_weights, part))
-        log_joint = self.log_joint(params, block)
+        log_joint = self._log_joint(params, block)
         log_prob: Floats = np.asarray(logsumexp(log_joint, axis=1))
-        return Posterior(log_prob, np.exp(log_joint - log_prob[:, None]))
+        possible = np.isfinite(log_prob)[:, None]
+        with np.errstate(invalid="ignore"):
+            return Posterior(log_prob, np.where(possible, np.exp(log_joint - log_prob[:, None]), 1 / self.K))
+
+    def log_prob(self, params: MixtureParams, block: Block) -> Floats:
+        """log p(x_i) [b]."""
+        part = self.family.native(params.theta)
+        if part is not None:
+            return kernels.mixture_log_prob(block, params.log_weights, part)
+        log_prob: Floats = np.asarray(logsumexp(self._log_joint(params, block), axis=1))
+        return log_prob
+
+    def labels(self, params: MixtureParams, block: Block) -> Array:
+        """The most probable component of each row [b]."""
+        part = self.family.native(params.theta)
+        if part is not None:
+            return kernels.mixture_labels(block, params.log_weights, part)
+        labels: Array = self._log_joint(params, block).argmax(axis=1)
+        return labels
+
+    def _log_joint(self, params: MixtureParams, block: Block, penalty: Any = 0.0) -> Floats:
+        joint: Floats = self.family.log_prob(params.theta, block) + (params.log_weights + penalty)
+        return joint
 
     def _sums(self, params: MixtureParams, block: Block, resp: Floats, objective: float) -> MixtureStats:
         r = resp * block.w[:, None]

@@ -193,7 +193,7 @@ class Gaussian(Family[GaussianParams, GaussianSums]):
             return np.broadcast_to(θ.covariances, (K, d, d))
         return np.broadcast_to(θ.covariances.reshape(K, -1), (K, d))[:, :, None] * np.eye(d)
 
-    def _part(self, θ: GaussianParams) -> GaussianPart:
+    def native(self, θ: GaussianParams) -> GaussianPart:
         d = θ.means.shape[1]
         columns = np.arange(d) if self.columns is None else np.array(self.columns)
         factor = θ.factor if self.covariance_type != "spherical" else np.repeat(θ.factor[:, None], d, axis=1)
