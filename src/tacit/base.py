@@ -44,11 +44,11 @@ def _heading(X: object, source: Source) -> object:
     """What scikit-learn looks at for names and width: X itself, or an empty table for a path or a source."""
     if not isinstance(X, str | PathLike | Source):
         return X
-    if source.names is None:
+    if source.columns is None:
         return np.empty((0, source.shape[1]))
     import pyarrow as pa
 
-    return pa.table({name: pa.array([], pa.float64()) for name in source.names})
+    return pa.table({name: pa.array([], pa.float64()) for name in source.columns})
 
 
 def check_number(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def read(path: str, types: str | None = None, columns: str | None = None) -> Table:
-    """The table at ``path`` or ``sample:NAME``; ``types`` (``a=number,b=category``) and ``columns`` (``a,b``) are text."""
+    """The table at ``path`` or ``sample:NAME``, with the kinds and columns that somebody typed."""
     from ..data.schema import Schema
     from ..data.table import Table, parse_types
 

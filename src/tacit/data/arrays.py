@@ -31,6 +31,22 @@ def rows_of(X: Any, *, gaps: bool, sparse: bool, name: str) -> MemorySource:
     return _checked(X, gaps, sparse, name)
 
 
+def recheck(source: MemorySource, *, gaps: bool, name: str) -> None:
+    """A source made elsewhere, such as a table: no gaps and no categories for a model that takes neither."""
+    if gaps:
+        return
+    block = source.block
+    if block.codes is not None:
+        who = name or "this model"
+        raise InputError(f"{who} learns from numbers, and the table also has categories: take them out")
+    if isinstance(block.numbers, tuple):
+        names = source.columns or tuple(map(str, range(block.d)))
+        for key, column in zip(names, block.numbers, strict=True):
+            _check_column(key, column, gaps, name)
+    elif block.csr is None:
+        _dense(block.numbers, gaps, name)
+
+
 def _checked(X: Any, gaps: bool, sparse: bool, name: str) -> MemorySource:
     """What is not plainly an array of numbers, by scikit-learn's rules and in its words."""
     import scipy.sparse as sp
@@ -156,13 +172,13 @@ def _file(path: str, gaps: bool, sparse: bool, name: str) -> MemorySource:
     if not path.startswith("sample:") and path.lower().endswith((".npy", ".npz")):
         return _checked(read_array(existing(path)), gaps, sparse, name)
     from .cells import is_text, numbers
-    from .frames import number_column
+    from .frames import number_column, whole
     from .readers import read_path
 
     raw = read_path(path)
     columns: dict[str, Column] = {}
     for key in raw.frame.column_names:
-        column = raw.frame[key]
+        column = whole(raw.frame[key])
         if is_text(column):
             read = numbers(column, default=raw.decimal)
             if read.strays:

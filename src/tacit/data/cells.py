@@ -75,7 +75,8 @@ def is_text(column: Any) -> bool:
 
 def texts(column: Any) -> Texts:
     """The distinct texts of an Arrow text array."""
-    coded = pc.dictionary_encode(column if not pa.types.is_string_view(column.type) else column.cast(pa.large_string()))
+    column = column.cast(pa.large_string()) if pa.types.is_string_view(column.type) else column
+    coded = pc.dictionary_encode(column)
     index = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
     return Texts([t.strip() for t in coded.dictionary.to_pylist()], index)
 

@@ -32,9 +32,8 @@ def sample(name: str) -> Any:
         return _scikit_learn(name)
     if name in _PLOTLY:
         return _plotly(name)
-    raise InputError(
-        f"there is no sample {name!r}{nearest_name(name, samples())}; the samples are {', '.join(samples())}"
-    )
+    hint = nearest_name(name, samples())
+    raise InputError(f"there is no sample {name!r}{hint or '.'} The samples are {', '.join(samples())}")
 
 
 def _scikit_learn(name: str) -> Any:

@@ -12,21 +12,12 @@ from ..errors import InputError, SchemaError
 from ..typing import Array
 from .block import Block, Column
 from .cells import dates, is_text, level_of, numbers, texts
-from .frames import view
+from .frames import view, whole
 from .infer import refuse_infinity, stray_notice
 from .schema import OTHER, ColumnSchema, Kind, Schema
 
 _TRUE = ("True", "true", "TRUE", "t", "T", "yes", "Yes", "1")
 _FALSE = ("False", "false", "FALSE", "f", "F", "no", "No", "0")
-
-
-def whole(column: Any) -> Any:
-    """A chunked Arrow column in one piece."""
-    if not isinstance(column, pa.ChunkedArray):
-        return column
-    if pa.types.is_dictionary(column.type):
-        column = column.unify_dictionaries()
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def encode(frame: Any, schema: Schema, default: str | None = None) -> tuple[Block, list[str]]:

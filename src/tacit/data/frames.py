@@ -12,26 +12,33 @@ from ..errors import InputError
 from .block import Column, usable
 
 
+def whole(column: Any) -> Any:
+    """A chunked Arrow column in one piece."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    if pa.types.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def native(X: object) -> Any:
     """A narwhals view of a pandas, polars, pyarrow or similar table; None for anything else."""
-    if isinstance(X, np.ndarray | list | tuple) or not nw.dependencies.is_into_dataframe(X):
+    if nw.dependencies.is_polars_lazyframe(X):
+        raise InputError("a lazy table has no rows yet: call collect() on it first")
+    if not nw.dependencies.is_into_dataframe(X):
         return None
-    try:
-        return nw.from_native(X, eager_only=True)
-    except (TypeError, ValueError) as error:  # duplicate names, lazy frames
-        raise InputError(f"the table cannot be read: {error}") from None
+    check_names([str(name) for name in getattr(X, "columns", ())])
+    return nw.from_native(X, eager_only=True)
 
 
 def to_frame(X: object) -> Any:
     """A ``pyarrow.Table`` of any library's table; None for anything else."""
-    if isinstance(X, pa.Table):
-        frame = X
+    if isinstance(X, pa.Table | pa.RecordBatch):
+        frame = pa.Table.from_batches([X]) if isinstance(X, pa.RecordBatch) else X
     else:
         wrapped = native(X)
         if wrapped is None:
             return None
-        names = [str(name) for name in wrapped.columns]
-        check_names(names)
         frame = pa.table({str(name): arrow_column(str(name), wrapped.get_column(name)) for name in wrapped.columns})
     check_names(frame.column_names)
     return frame
@@ -61,7 +68,6 @@ def columns_of(X: object) -> dict[str, Column] | None:
     if wrapped is None:
         return None
     names = list(wrapped.columns)
-    check_names([str(name) for name in names])
     return {str(name): number_column(str(name), wrapped.get_column(name)) for name in names}
 
 
@@ -90,8 +96,7 @@ def _what(cells: Any) -> str:
 
 def view(column: Any) -> Column:
     """An Arrow array of numbers as it lies in memory, with its validity bits."""
-    if isinstance(column, pa.ChunkedArray):
-        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    column = whole(column)
     t = column.type
     if pa.types.is_duration(t) or pa.types.is_time(t):
         column = column.cast(pa.int64())
@@ -111,8 +116,8 @@ def view(column: Any) -> Column:
     return Column(values, np.frombuffer(bits, dtype=np.uint8), column.offset)
 
 
-def check_names(names: list[str]) -> None:
+def check_names(names: list[str], where: str = "") -> None:
     """Duplicate names are an error."""
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise InputError(f"two columns are called {twice[0]!r}: rename one of them")
+    if len(set(names)) < len(names):
+        twice = next(n for n in names if names.count(n) > 1)
+        raise InputError(f"{where}two columns are called {twice!r}: rename one of them")

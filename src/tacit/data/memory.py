@@ -17,13 +17,13 @@ from .source import Source, check_known, check_weight
 class MemorySource(Source):
     """A single block and its slices."""
 
-    def __init__(self, block: Block, names: tuple[str, ...] | None = None) -> None:
+    def __init__(self, block: Block, columns: tuple[str, ...] | None = None) -> None:
         self.block = block
-        self._names = names
+        self._columns = columns
 
     @property
-    def names(self) -> tuple[str, ...] | None:
-        return self._names
+    def columns(self) -> tuple[str, ...] | None:
+        return self._columns
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -88,8 +88,10 @@ def read_array(file: Path) -> Any:
             return held[pick]
     except InputError:
         raise
-    except Exception as error:
-        raise InputError(f"{file} is no array file that can be read: {error}") from None
+    except Exception:  # NumPy raises many kinds, zipfile and pickle more
+        raise InputError(
+            f"{file} is no array file, or it is damaged, or it holds Python objects, which are not read"
+        ) from None
 
 
 def _parquet(file: Path) -> Any:
@@ -135,7 +137,7 @@ def _excel(file: Path) -> Raw:
         raise InputError(f"{file}: the sheet {title!r} is empty")
     width = max(max((j + 1 for j, v in enumerate(row) if v is not None), default=0) for row in rows)
     names = [str(v) if v is not None else f"column {j + 1}" for j, v in enumerate((*rows[0], *[None] * width)[:width])]
-    check_names(names)
+    check_names(names, f"{file}: ")
     columns = [[row[j] if j < len(row) else None for row in rows[1:]] for j in range(width)]
     frame = pa.table(dict(zip(names, map(_excel_column, columns), strict=True)))
     notice = (f"{file}: read the first sheet, {title!r}, of {1 + len(others)}",) if others else ()
@@ -173,7 +175,7 @@ def _csv(file: Path) -> Raw:
     except csv.Error as error:
         raise InputError(f"{file} is no table that can be read: {error}") from None
     names = [name.strip() or f"column {j + 1}" if header else f"x{j}" for j, name in enumerate(first)]
-    check_names(names)
+    check_names(names, f"{file}: ")
     if not header:
         notices.append(f"{file}: the first line holds data and no names, so the columns are called x0, x1, ...")
     ragged: list[Any] = []
@@ -221,7 +223,7 @@ def _explain_ragged(file: Path, data: bytes, delimiter: str) -> None:
 def _checked(file: Path, frame: Any) -> Any:
     if not frame.num_columns:
         raise InputError(f"{file} has no columns")
-    check_names(frame.column_names)
+    check_names(frame.column_names, f"{file}: ")
     if not frame.num_rows:
         raise InputError(f"{file} has no rows, only the names of {frame.num_columns} columns")
     return frame

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from .. import kernels
-from ..errors import InputError
+from ..errors import ArgumentError, InputError
 from ..rng import draw
 from ..stats import add
 from ..typing import Array, Doubles
@@ -32,8 +32,8 @@ class Source(ABC):
         """Rows, numeric columns."""
 
     @property
-    def names(self) -> tuple[str, ...] | None:
-        """The names of the columns, None where they have none."""
+    def columns(self) -> tuple[str, ...] | None:
+        """The names of the numeric columns, None where they have none."""
         return None
 
     @abstractmethod
@@ -63,6 +63,26 @@ class Source(ABC):
         """m row numbers, drawn with probability proportional to weight, with replacement."""
         return draw(self.weight, m, rng, self.order)
 
+    def batches(
+        self, size: int, seed: int, epoch: int, start: int = 0, rank: int = 0, world: int = 1
+    ) -> Iterator[Block]:
+        """The rows in random order, ``size`` at a time, from batch number ``start`` of this epoch.
+
+        A pure function of its arguments and of the rows: a position is two integers, (epoch, batch). Of ``world``
+        processes, number ``rank`` takes its equal share of each batch; together they take the same rows in the same
+        order as one process alone. The last batch is smaller, and left out where it has less than a row for each.
+
+        Raises ``ArgumentError`` where ``size`` is smaller than ``world``.
+        """
+        if not 0 <= rank < world <= size:
+            raise ArgumentError(f"batches of {size} rows cannot be dealt to process {rank} of {world}")
+        n = self.shape[0]
+        shuffled = self.order[np.random.default_rng((seed, epoch)).permutation(n)]
+        for lo in range(start * size, n, size):
+            rows = shuffled[lo : lo + size]
+            if len(rows) >= world:
+                yield self.take(rows[rank::world])
+
     @abstractmethod
     def take(self, rows: Array) -> Block:
         """The rows of these numbers, copied, as one block."""
@@ -82,13 +102,17 @@ def as_source(
     ``gaps`` lets NaN through, ``sparse`` CSR; ``estimator`` is named in the messages. Arrays that are usable as they
     lie are not copied.
     """
-    from .arrays import rows_of
+    from .arrays import recheck, rows_of
     from .memory import MemorySource
 
     name = type(estimator).__name__ if estimator is not None else ""
     source = X if isinstance(X, Source) else rows_of(X, gaps=gaps, sparse=sparse, name=name)
     if isinstance(source, MemorySource):
+        if source is X:
+            recheck(source, gaps=gaps, name=name)
         return source.weighing(weight, known)
+    if weight is not None or known is not None:
+        raise InputError("a source brings its own weights: give them where it is made")
     return source
 
 

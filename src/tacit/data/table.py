@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from ..errors import ArgumentError, DataNotice, InputError, SchemaError
 from .block import Block
-from .encode import encode, whole
-from .frames import arrow_column, check_names, to_frame
+from .encode import encode
+from .frames import arrow_column, check_names, to_frame, whole
 from .infer import infer
 from .memory import MemorySource
 from .readers import Raw, read_path
@@ -32,7 +32,7 @@ class Table(MemorySource):
     """
 
     def __init__(self, raw: Raw, schema: Schema, block: Block, notices: tuple[str, ...] = ()) -> None:
-        super().__init__(block)
+        super().__init__(block, tuple(c.name for c in schema.numeric))
         self.raw = raw
         self.schema = schema
         self.notices = notices
@@ -55,6 +55,8 @@ class Table(MemorySource):
             return X.weighing(weight)
         raw = _raw(X)
         names = raw.frame.column_names
+        if not names or not raw.frame.num_rows:
+            raise InputError(f"the table has no {'rows' if names else 'columns'}")
         wanted = {name: check_kind(kind, name) for name, kind in (types or {}).items()}
         for name in wanted:
             if name not in names:
@@ -144,7 +146,7 @@ class Table(MemorySource):
 
     def _say(self) -> None:
         if self.notices:
-            warnings.warn("\n".join(self.notices), DataNotice, stacklevel=3)
+            warnings.warn("; ".join(self.notices), DataNotice, stacklevel=3)
 
 
 def _raw(X: object) -> Raw:

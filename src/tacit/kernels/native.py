@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import platform
@@ -43,7 +44,15 @@ def available() -> list[str]:
 
 def load(isa: str) -> ModuleType:
     """The module compiled for one instruction set."""
-    return importlib.import_module(f"tacit.kernels._native_{isa}")
+    name = f"tacit.kernels._native_{isa}"
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        own = Path(__file__).with_name("libgomp.so.1")
+        if "libgomp" not in str(error) or not own.exists():
+            raise
+        ctypes.CDLL(str(own), mode=ctypes.RTLD_GLOBAL)  # a machine that never had a compiler: the wheel's own copy
+        return importlib.import_module(name)
 
 
 def _choose() -> ModuleType:
