@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from .cluster.kmeans import KMeans as KMeans
     from .data.source import as_source as as_source
     from .data.table import Table as Table
+    from .exploration import Exploration as Exploration
+    from .exploration import explore as explore
     from .mixture.gaussian import GaussianMixture as GaussianMixture
     from .mixture.joint import JointMixture as JointMixture
     from .persist import load as load
@@ -21,11 +23,13 @@ except PackageNotFoundError:  # a source tree on the path, not installed
     __version__ = "0.0.0"
 
 _WHERE = {  # public name -> module; imported when first used
+    "Exploration": "exploration",
     "GaussianMixture": "mixture.gaussian",
     "JointMixture": "mixture.joint",
     "Table": "data.table",
     "as_source": "data.source",
     "KMeans": "cluster.kmeans",
+    "explore": "exploration",
     "load": "persist",
 }
 _NEEDS: dict[str, tuple[str, str]] = {}  # public name -> (module that must be there, extra that brings it)

@@ -1,0 +1,16 @@
+"""Figures: one function each, from findings to a Plotly figure.
+
+>>> from tacit import plot
+>>> findings = {"map": {"scree": [0.5, 0.3, 0.2]}}
+>>> plot.scree(findings).data[0].y
+(0.5, 0.3, 0.2)
+"""
+
+from .atlas import atlas as atlas
+from .atlas import loadings as loadings
+from .atlas import relations as relations
+from .atlas import scree as scree
+from .columns import missing as missing
+from .columns import scores as scores
+from .groups import criterion as criterion
+from .groups import traits as traits

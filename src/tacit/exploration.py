@@ -1,0 +1,259 @@
+"""The main job: a table in, findings and a page out."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from .data.table import Table
+from .errors import ArgumentError, DataNotice
+from .findings.atlas import atlas
+from .findings.columns import View, missing, summaries, views
+from .findings.groups import describe
+from .findings.relations import relations
+from .findings.selection import curve, opening, story
+from .findings.unlikely import ROWS, Product, unlikely
+from .mixture.joint import CategoryColumn, JointMixture, NumberColumn
+from .rng import generator
+from .typing import Array, Doubles, Floats
+
+SAMPLE = 100_000  # rows from which groups are described and the map is computed, at most
+LEAST = 10  # rows behind anything shown where no row may leave the table
+PHASES = ("reading", "groups", "columns", "describing", "rows", "map", "page")
+
+Progress = Callable[[str, int | None, int | None], None]
+
+
+def explore(
+    X: object,
+    *,
+    types: Mapping[str, str] | None = None,
+    max_components: int = 12,
+    rows: bool = True,
+    random_state: int = 0,
+    progress: Progress | None = None,
+    name: str | None = None,
+) -> Exploration:
+    """What is in a table: its columns and gaps, groups (or none), a map, the least likely rows, each in words.
+
+    ``X`` is what ``Table.read`` takes: a path, ``sample:NAME``, a data frame, a dict of columns or an array; ``types``
+    (column -> kind) overrules what a column is taken for. The groups are the components of a ``JointMixture``
+    p(x) = Σ_k π_k Π_j p(x_j | k), at most ``max_components`` of them. With ``rows=False`` nothing in findings, page or
+    notebook view rests on fewer than 10 rows. ``progress(phase, done, total)`` is called as the work goes on.
+
+    Raises ``InputError`` for data that cannot be used, ``ArgumentError`` for an argument out of range.
+
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> side = rng.integers(0, 2, 300)
+    >>> found = explore({"height": rng.normal(10 * side, 1), "width": rng.normal(10 * side, 1)})
+    >>> found.findings["groups"]["count"], found.table.column_names
+    (2, ['height', 'width', 'group', 'score'])
+    """
+    if isinstance(max_components, bool) or not isinstance(max_components, int | np.integer) or max_components < 1:
+        raise ArgumentError(f"max_components must be an int >= 1. Got {max_components!r} instead.")
+    started = time.perf_counter()
+    tell = progress or (lambda phase, done, total: None)
+    tell("reading", None, None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataNotice)  # the page shows them
+        table = X if isinstance(X, Table) and types is None else Table.read(X, types)
+    tell("groups", 0, None)
+    model = JointMixture("auto", max_components=max_components, random_state=random_state).fit(table)
+    made = {"seed": random_state, "max_components": int(max_components), "types": dict(types or {})}
+    return Exploration(table, model, name or _name(X), rows, made, tell, started)
+
+
+@dataclass(eq=False)
+class Exploration:
+    """What ``explore`` found. ``findings`` is plain data; ``save`` writes the page; in a notebook it shows itself."""
+
+    source: Table
+    model: JointMixture
+    name: str
+    rows: bool
+    made: dict[str, Any]
+    progress: Progress
+    started: float
+
+    def __post_init__(self) -> None:
+        seed = generator(self.made["seed"])
+        n = self.source.shape[0]
+        resp = np.asarray(self.model.predict_proba(self.source))  # [n, K]
+        order = np.argsort(-resp.sum(axis=0), kind="stable")  # the biggest group is number 1
+        self._order = order
+        self._share: Doubles = resp.mean(axis=0)[order]
+        self._group: Array = np.argsort(order)[resp.argmax(axis=1)].astype(np.int32) + 1
+        self._score: Doubles = np.asarray(self.model.score_samples(self.source), np.float64)
+        width = max(len(self.source.schema.columns), 1)
+        size = min(n, SAMPLE, max(5000, 20_000_000 // width))
+        self._rows: Array = np.sort(seed.permutation(n)[:size]) if size < n else np.arange(n)
+        self._resp: Floats = resp[self._rows][:, order]
+        self._certainty = float(resp.max(axis=1).mean())
+        self.findings = self._find(self.rows)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """The table as it came, with the columns ``group`` (from 1, the biggest first) and ``score`` (log-density)."""
+        frame = self.source.frame
+        for wanted, cells in (("group", self._group), ("score", self._score)):
+            free = wanted
+            while free in frame.column_names:
+                free += "_"
+            frame = frame.append_column(free, pa.array(cells))
+        return frame
+
+    def json(self) -> str:
+        """The findings as strict JSON."""
+        return json.dumps(self.findings, allow_nan=False, ensure_ascii=False)
+
+    def save(self, path: str | PathLike[str], rows: bool | None = None) -> None:
+        """Write the page: one HTML file that needs nothing else. ``rows=False`` leaves every single row out of it."""
+        self.progress("page", None, None)
+        Path(path).write_text(self._page(rows), encoding="utf-8")
+
+    def _page(self, rows: bool | None = None) -> str:
+        from .report import page
+
+        hide = self.rows and rows is False
+        return page(self._find(rows=False) if hide else self.findings)
+
+    def _repr_html_(self) -> str:
+        frame = "width:100%;height:85vh;min-height:480px;border:1px solid #8884;border-radius:8px"
+        inside = escape(self._page(), quote=True)
+        return f'<iframe sandbox="allow-scripts allow-downloads" style="{frame}" srcdoc="{inside}"></iframe>'
+
+    def __repr__(self) -> str:
+        return f"<Exploration of {self.name}: {self.findings['headline']}>"
+
+    def _find(self, rows: bool) -> dict[str, Any]:
+        table, schema, least = self.source, self.source.schema, 1 if rows else LEAST
+        n = table.shape[0]
+        self.progress("columns", None, None)
+        entries = summaries(table, schema, least)
+        sample = views(table, schema, self._rows if len(self._rows) < n else None)
+        gaps = missing(sample, entries, n, least)
+        self.progress("describing", None, None)
+        sizes = np.bincount(self._group - 1, minlength=len(self._share))
+        groups, effect = describe(sample, self._resp, self._share, sizes, least)
+        pick = generator(self.made["seed"]).permutation(len(self._rows))[:20_000]
+        ties = relations([v._replace(values=v.values[pick]) for v in sample], least)
+        self.progress("rows", None, None)
+        odd = np.argsort(self._score, kind="stable")[:ROWS]
+        strange = unlikely(
+            _product(self.model, self._order), table.take(odd), odd, self._score, self._group, sample, self._resp,
+            schema, n, least,
+        )  # fmt: skip
+        self.progress("map", None, None)
+        best = [sample[j].schema.name for j in np.argsort(-effect.max(axis=1, initial=0), kind="stable")[:6]]
+        here = self._group[self._rows]
+        seed = generator(self.made["seed"])
+        picture = atlas(sample, self._rows, here, odd, best if rows else None, seed, n, least)
+        found: dict[str, Any] = {
+            "format": 1,
+            "headline": "",
+            "summary": [],
+            "table": self._facts(entries, gaps, rows),
+            "groups": {
+                "count": len(groups),
+                "certainty": self._certainty,
+                "curve": curve(self.model),
+                "list": groups,
+                "effects": _effects(sample, effect),
+            },
+            "map": picture,
+            "unlikely": strange,
+            "relations": ties,
+            "columns": entries,
+            "missing": gaps,
+            "made": self._made(rows),
+        }
+        found["groups"] |= story(found["groups"], self.model)
+        found |= opening(found)
+        plain_: dict[str, Any] = plain(found)
+        return plain_
+
+    def _facts(self, entries: list[dict[str, Any]], gaps: dict[str, Any], rows: bool) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "rows": self.source.shape[0],
+            "columns": len(entries),
+            "used": sum(e["used"] for e in entries),
+            "missing": gaps["share"],
+            "notices": list(self.source.notices) if rows else [],
+        }
+
+    def _made(self, rows: bool) -> dict[str, Any]:
+        from . import __version__
+
+        return self.made | {
+            "tacit": __version__,
+            "model": type(self.model).__name__,
+            "components": int(self._resp.shape[1]),
+            "described_from": len(self._rows),
+            "rows_shown": rows,
+            "least": 1 if rows else LEAST,
+            "seconds": round(time.perf_counter() - self.started, 1),
+        }
+
+
+def _name(X: object) -> str:
+    """The table's name without its folder."""
+    if isinstance(X, str) and X.startswith("sample:"):
+        return X.removeprefix("sample:")
+    return Path(X).name if isinstance(X, str | PathLike) else "the table"
+
+
+def _product(model: JointMixture, order: Array) -> Product:
+    """The parameters of the mixture, column by column."""
+    told = model.columns_.values()
+    numeric = [c for c in told if isinstance(c, NumberColumn)]
+    levels = [c for c in told if isinstance(c, CategoryColumn)]
+    none = np.empty((len(model.weights_), 0))
+    with np.errstate(divide="ignore"):
+        return Product(
+            np.log(model.weights_),
+            np.stack([c.mean for c in numeric], axis=1) if numeric else none,
+            np.stack([c.sd for c in numeric], axis=1) if numeric else none,
+            [np.log(c.probability) for c in levels],
+            np.argsort(order),
+        )
+
+
+def _effects(sample: list[View], effect: Doubles, most: int = 24) -> dict[str, Any]:
+    """The columns that tell groups apart, strongest first."""
+    top = np.argsort(-effect.max(axis=1, initial=0), kind="stable")[:most]
+    return {"columns": [sample[j].schema.name for j in top], "effect": effect[top].tolist()}
+
+
+def plain(tree: Any) -> Any:
+    """The tree in dicts, lists, strings, ints, finite floats of seven digits, booleans and None.
+
+    >>> plain({"a": np.float32(0.5), "b": (np.int64(3), float("nan"))})
+    {'a': 0.5, 'b': [3, None]}
+    """
+    if isinstance(tree, Mapping):
+        return {str(k): plain(v) for k, v in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [plain(v) for v in tree]
+    if isinstance(tree, np.ndarray):
+        return plain(tree.tolist())
+    if isinstance(tree, bool | np.bool_):
+        return bool(tree)
+    if isinstance(tree, int | np.integer):
+        return int(tree)
+    if isinstance(tree, float | np.floating):
+        return float(f"{tree:.7g}") if math.isfinite(tree) else None
+    return tree if tree is None else str(tree)

@@ -1,0 +1,183 @@
+"""The least likely rows, and the cells that make them so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import log_softmax, logsumexp
+from scipy.stats import norm
+
+from ..data.block import Block
+from ..data.table import Schema
+from ..typing import Array, Doubles, Floats
+from . import words
+from .columns import BARS, View
+
+ROWS = 10  # told
+CELLS = 4  # told of a row, at most
+STRIKING = 5.0  # bits, the least surprise of a cell worth telling
+_Z = np.linspace(-10, 10, 801)
+_DZ = norm.pdf(_Z) * (_Z[1] - _Z[0])
+
+
+class Product(NamedTuple):
+    """Σ_k π_k Π_j p(x_j | k): the parameters of a mixture whose columns are independent within a component."""
+
+    log_weights: Doubles  # [K]
+    mean: Doubles  # [K, d]
+    sd: Doubles  # [K, d]
+    log_levels: Sequence[Doubles]  # one [K, L] for each categorical column
+    group: Array  # [K], the group (from 0) that a component is part of
+
+
+class Surprise(NamedTuple):
+    """What each cell of some rows says, given the other cells of its row."""
+
+    log_prob: Doubles  # [b, J], log p(x_j | x_-j); NaN for a gap
+    bits: Doubles  # [b, J], -log₂ P(a value at least as unlikely | x_-j); 0 for a gap
+    posterior: Doubles  # [b, J, K], p(k | x_-j)
+
+
+def surprise(model: Product, block: Block) -> Surprise:
+    """p(x_j | x_-j) = Σ_k p(k | x_-j) p(x_j | k), exact for a product mixture.
+
+    The bits measure the probability of the region where the density is no higher than at x_j (Hyndman 1996), so that
+    numbers in any unit and categories compare.
+    """
+    cells = _log_cells(model, block)  # [b, J, K]
+    total = model.log_weights + cells.sum(axis=1)  # [b, K]
+    without = log_softmax(total[:, None, :] - cells, axis=2)  # log p(k | x_-j)
+    log_prob = logsumexp(without + cells, axis=2)
+    seen = np.concatenate([~np.isnan(block.x), _codes(block) >= 0], axis=1)
+    bits = np.zeros(seen.shape)
+    d = block.d
+    for i, j in zip(*np.nonzero(seen), strict=True):
+        w = np.exp(without[i, j])
+        if j < d:
+            p = _numeric_tail(w, model.mean[:, j], model.sd[:, j], float(log_prob[i, j]))
+        else:
+            level = np.exp(logsumexp(without[i, j][:, None] + model.log_levels[j - d], axis=0))
+            p = float(level[level <= level[_codes(block)[i, j - d]] * (1 + 1e-9)].sum())
+        bits[i, j] = -np.log2(np.clip(p, 2.0**-60, 1.0))
+    return Surprise(np.where(seen, log_prob, np.nan), bits, np.exp(without))
+
+
+def _codes(block: Block) -> Array:
+    return block.codes if block.codes is not None else np.empty((block.n, 0), np.int32)
+
+
+def _log_cells(model: Product, block: Block) -> Doubles:
+    x = np.asarray(block.x, np.float64)[:, :, None]  # [b, d, 1]
+    numbers = norm.logpdf(x, model.mean.T, model.sd.T)
+    levels = [
+        np.where(code[:, None] >= 0, table.T[code], 0.0)
+        for code, table in zip(_codes(block).T, model.log_levels, strict=True)
+    ]
+    parts = [np.nan_to_num(numbers, nan=0.0), *(v[:, None, :] for v in levels)]
+    return np.concatenate(parts, axis=1)
+
+
+def _numeric_tail(w: Doubles, mean: Doubles, sd: Doubles, log_at: float) -> float:
+    """P(f(X) <= f(x)) for X from Σ_k w_k N(mean_k, sd_k²), by quadrature in each component."""
+    keep = w > 1e-12
+    w, mean, sd = w[keep], mean[keep], sd[keep]
+    at = mean[:, None] + sd[:, None] * _Z  # [K, z]
+    density = logsumexp(np.log(w) + norm.logpdf(at[:, :, None], mean, sd), axis=2)
+    return float((w[:, None] * _DZ * (density <= log_at)).sum())
+
+
+def unlikely(
+    model: Product,
+    block: Block,
+    rows: Array,
+    score: Doubles,
+    group: Array,
+    views: Sequence[View],
+    resp: Floats,
+    schema: Schema,
+    n: int,
+    least: int = 1,
+) -> dict[str, Any]:
+    """The rows of ``block`` (numbers ``rows``, the lowest of all ``score``, in that order) and what is odd in them.
+
+    ``views`` and ``resp`` tell what rows like them have in a column.
+    """
+    found = surprise(model, block)
+    fold = np.eye(resp.shape[1])[model.group]  # [components, groups]
+    found = found._replace(posterior=found.posterior @ fold)
+    columns = [*schema.numeric, *schema.categorical]
+    entries: list[dict[str, Any]] = []
+    for i, row in enumerate(rows):
+        odd = [j for j in np.argsort(-found.bits[i], kind="stable")[:CELLS] if found.bits[i, j] >= STRIKING]
+        told = []
+        for j in odd:
+            entry: dict[str, Any] = {"column": columns[j].name, "bits": round(float(found.bits[i, j]), 1)}
+            if least == 1:
+                entry |= _cell(views[j], block, i, int(j), found, resp)
+            told.append(entry)
+        entries.append({"row": int(row) + 1, "score": float(score[row]), "group": int(group[row]), "cells": told})
+        entries[-1]["words"] = _say(told, least)
+    best = max((c["bits"] for e in entries for c in e["cells"]), default=0.0)
+    striking = n * len(columns) * 2.0**-best <= 0.5  # more than chance alone would bring in a table of this size
+    return {
+        "rows": entries,
+        "striking": striking,
+        "histogram": _histogram(score, least),
+        "words": [_summary(best > 0, striking)],
+    }
+
+
+def _cell(view: View, block: Block, i: int, j: int, found: Surprise, resp: Floats) -> dict[str, Any]:
+    """The cell's value, and how rare it is among the rows alike in their other cells."""
+    c, w = view.schema, found.posterior[i, j]
+    seen = view.seen
+    if c.kind.numeric:
+        x = float(block.x[i, j])
+        values = view.values[seen]
+        like = np.asarray(resp[seen] @ (w / np.maximum(resp[seen].sum(axis=0), 1e-300)))  # [n], sums to about 1
+        above, below = float(like[values >= x].sum()), float(like[values <= x].sum())
+        up = above <= below
+        tail = min(above, below)
+        text = words.value(c, x)
+        said = f"{'high' if up else 'low'}: {_rare(tail, len(values))} {'as high' if up else 'as low'}"
+        if tail > 0.05:
+            said = "an unusual value between usual ones"
+        return {"value": text, "share": tail, "words": f"{words.clip(c.name, 40)} {text} ({said})"}
+    code = int(_codes(block)[i, j - block.d])
+    given = np.asarray(resp[seen] * (view.values[seen] == code)[:, None]).sum(axis=0) / np.maximum(
+        resp[seen].sum(axis=0), 1e-300
+    )
+    tail = float(w @ given)
+    text = words.clip(c.levels[code], 60)
+    said = f"{words.clip(c.name, 40)} = {text} ({_rare(tail, int(seen.sum()))})"
+    return {"value": text, "share": tail, "words": said}
+
+
+def _rare(p: float, n: int) -> str:
+    return "hardly any other row like it" if p * n < 1.5 else f"only {words.share(p)} of rows like it"
+
+
+def _say(told: list[dict[str, Any]], least: int) -> str:
+    if not told:
+        return "No single cell is odd; the combination is."
+    if least > 1:
+        return f"Odd in {words.listing([words.clip(c['column'], 40) for c in told])}."
+    return "; ".join(c["words"] for c in told) + "."
+
+
+def _summary(odd: bool, striking: bool) -> str:
+    if not odd:
+        return "No row has a cell that stands out; these are merely the rows farthest from everything usual."
+    if not striking:
+        return "None is stranger than chance alone would bring in a table of this size."
+    return "The model finds these rows hardest to explain. They may be errors, or the most interesting rows there are."
+
+
+def _histogram(score: Doubles, least: int) -> dict[str, Any] | None:
+    lo, hi = (float(v) for v in np.quantile(score, [0.002, 1.0]))
+    if len(score) < 20 or not hi - lo > 1e-9 * abs(hi):
+        return None
+    counts, edges = np.histogram(np.maximum(score, lo), bins=2 * BARS, range=(lo, hi))
+    return {"edges": edges.tolist(), "counts": np.where(counts < least, 0, counts).tolist()}

@@ -1,0 +1,168 @@
+"""Findings into one HTML file: the words and tables as HTML, the figures as data that the page draws."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from .. import plot
+from ..findings import words
+from ..plot.style import colour
+from .marks import histogram, levels
+from .pack import digest, pack, plotly
+
+COLUMNS = 400  # listed on the page, at most
+OPEN = 40  # of them in sight at once
+
+
+class Picture(NamedTuple):
+    """A figure of the page: what it shows to those who cannot see it, and how to read it."""
+
+    key: str
+    figure: go.Figure
+    alt: str
+    read: str
+
+
+def page(findings: Mapping[str, Any]) -> str:
+    """The page of these findings.
+
+    It loads nothing: Plotly's script is in it, compressed, and a content security policy forbids every request and
+    every script but the two that it names.
+    """
+    drawn = {p.key: p for p in pictures(findings)}
+    figures = {key: _slim(p.figure) for key, p in drawn.items()}
+    script = _file("page.js").rstrip("\n")
+    library, allowed = plotly()
+    environment = Environment(
+        loader=PackageLoader("tacit.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "clip": words.clip,
+        "share": words.share,
+        "percent": words.percent,
+        "count": words.count,
+        "colour": colour,
+        "capital": words.capital,
+    }
+    return environment.get_template("page.html.j2").render(
+        f=findings,
+        figures=drawn,
+        packed=pack(json.dumps(figures, separators=(",", ":"), allow_nan=False).encode()),
+        library=library,
+        policy=f"default-src 'none'; script-src {digest(script.encode())} {allowed}; style-src 'unsafe-inline'; "
+        "img-src data: blob:",
+        style=_file("page.css"),
+        script=script,
+        histogram=histogram,
+        levels=levels,
+        COLUMNS=COLUMNS,
+        OPEN=OPEN,
+    )
+
+
+def pictures(f: Mapping[str, Any]) -> list[Picture]:
+    """The figures that these findings call for, in the order of the page."""
+    groups, map_ = f["groups"], f["map"]
+    made = []
+    if groups["found"] and any(map(any, groups["effects"]["effect"])):
+        top = groups["effects"]["columns"][0]
+        made.append(
+            Picture(
+                "traits",
+                plot.traits(f),
+                f"How different each group is in each column; {words.clip(top)} differs most.",
+                "Each square compares one group with all other rows in one column: 0 means the same distribution, 1 "
+                "means that they share no value. Strong colours mark the columns that tell groups apart.",
+            )
+        )
+    if len(groups["curve"]) > 1:
+        made.append(
+            Picture(
+                "criterion",
+                plot.criterion(f),
+                f"The criterion against the number of groups; the number chosen is {groups['count']}.",
+                "Every extra group must pay for the numbers it takes to describe it. The lower, the better; the dashed "
+                "line marks the number chosen.",
+            )
+        )
+    if map_["points"] or (map_["density"] and map_["density"]["x"]):
+        made.append(
+            Picture(
+                "map",
+                plot.atlas(f),
+                "The rows on two axes, coloured by group.",
+                "Rows that are alike in many columns lie close together. The axes are the two directions in which the "
+                "rows differ most; the words above say what they mean. A click on a group in the legend hides it.",
+            )
+        )
+    if map_["axes"]:
+        made.append(
+            Picture(
+                "loadings",
+                plot.loadings(f),
+                " ".join(a["words"] for a in map_["axes"][:2]),
+                "The longer a bar, the more the column (or level) goes along with the axis; bars to the left go "
+                "against it.",
+            )
+        )
+        made.append(
+            Picture(
+                "scree",
+                plot.scree(f),
+                f"The share of the variation on each axis; the first has {words.share(map_['scree'][0])}.",
+                "How much of all variation each axis shows. The map draws the first two; if the others are nearly as "
+                "high, it leaves much out.",
+            )
+        )
+    if f["unlikely"]["histogram"]:
+        made.append(
+            Picture(
+                "scores",
+                plot.scores(f),
+                "How likely the rows are under the model, with the least likely marked.",
+                "Rows to the left are the ones the model finds hardest to explain. A tail that runs far out holds "
+                "errors or rarities; a smooth edge does not.",
+            )
+        )
+    if len(f["relations"]["matrix"]["columns"]) > 2:
+        made.append(
+            Picture(
+                "relations",
+                plot.relations(f),
+                "How strongly every two columns go together.",
+                "0 means that a column says nothing about the other, 1 that it says all; it does not say which causes "
+                "which.",
+            )
+        )
+    if f["missing"]["columns"]:
+        made.append(
+            Picture(
+                "missing",
+                plot.missing(f),
+                "The share of missing cells in each column that has any.",
+                "Gaps are skipped, not filled: groups and scores rest on the cells that are there.",
+            )
+        )
+    return made
+
+
+def _slim(figure: go.Figure) -> dict[str, Any]:
+    tree: dict[str, Any] = json.loads(figure.to_json())
+    tree["layout"].pop("template", None)
+    return tree
+
+
+@lru_cache
+def _file(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")

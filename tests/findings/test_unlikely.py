@@ -1,0 +1,70 @@
+"""The surprise of a cell given the others, against enumeration and against the normal tail."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from scipy.stats import norm
+
+from tacit.data.block import Block
+from tacit.findings.unlikely import Product, surprise
+
+
+def model(d: int = 1) -> Product:
+    rng = np.random.default_rng(5)
+    w = rng.dirichlet([1, 1, 1])
+    levels = [np.log(rng.dirichlet(np.ones(L), 3)) for L in (2, 3, 4)]
+    return Product(np.log(w), rng.normal(size=(3, d)), rng.uniform(0.5, 2, (3, d)), levels, np.arange(3))
+
+
+def log_prob(m: Product, x: np.ndarray, codes: tuple[int, ...]) -> float:
+    """log p of the observed cells, term by term."""
+    joint = m.log_weights.copy()
+    for j, v in enumerate(x):
+        if not np.isnan(v):
+            joint = joint + norm.logpdf(v, m.mean[:, j], m.sd[:, j])
+    for j, code in enumerate(codes):
+        if code >= 0:
+            joint = joint + m.log_levels[j][:, code]
+    return float(logsumexp(joint))
+
+
+def test_categories_by_enumeration() -> None:
+    m = model()
+    x = np.array([0.3])
+    for codes in product(range(2), range(3), range(4)):
+        found = surprise(m, Block(0, x[None], codes=np.array([codes], dtype=np.int32)))
+        for j, L in enumerate((2, 3, 4)):
+            all_ = np.array([log_prob(m, x, (*codes[:j], v, *codes[j + 1 :])) for v in range(L)])
+            p = np.exp(all_ - logsumexp(all_))
+            assert found.log_prob[0, 1 + j] == pytest.approx(np.log(p[codes[j]]))
+            assert found.bits[0, 1 + j] == pytest.approx(-np.log2(p[p <= p[codes[j]] * (1 + 1e-9)].sum()), abs=1e-9)
+
+
+def test_numbers_and_gaps() -> None:
+    m = model(d=2)
+    x, codes = np.array([1.2, np.nan]), (1, -1, 2)
+    found = surprise(m, Block(0, x[None], codes=np.array([codes], dtype=np.int32)))
+    without = log_prob(m, np.array([np.nan, np.nan]), codes)
+    assert found.log_prob[0, 0] == pytest.approx(log_prob(m, x, codes) - without)
+    assert np.isnan(found.log_prob[0, [1, 3]]).all()
+    assert found.bits[0, [1, 3]].tolist() == [0, 0]
+    assert found.posterior[0].sum(axis=1) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("z", [0.5, 2.0, 4.0, 6.0])
+def test_one_normal_gives_its_two_tails(z: float) -> None:
+    m = Product(np.zeros(1), np.array([[3.0]]), np.array([[2.0]]), [], np.zeros(1, int))
+    found = surprise(m, Block(0, np.array([[3 + 2 * z]])))
+    assert found.bits[0, 0] == pytest.approx(-np.log2(2 * norm.sf(z)), rel=0.03)
+
+
+def test_a_value_between_two_peaks_is_as_odd_as_one_beyond_them() -> None:
+    m = Product(np.log([0.5, 0.5]), np.array([[-10.0], [10.0]]), np.ones((2, 1)), [], np.arange(2))
+    between, beyond, usual = surprise(m, Block(0, np.array([[0.0], [20.0], [10.2]]))).bits[:, 0]
+    assert between > 30
+    assert beyond > 30
+    assert usual < 1
