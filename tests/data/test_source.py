@@ -194,7 +194,7 @@ def test_bad_input_is_one_clear_error(case):
 def test_bad_input_keeps_the_kind_of_error_that_scikit_learn_raises():
     with pytest.raises(TypeError, match="Sparse data was passed"):
         as_source(sp.csr_matrix(np.eye(2)))
-    with pytest.raises(TypeError, match="argument must be .* string.* number"):
+    with pytest.raises(TypeError, match=r"argument must be .* string.* number"):
         as_source(np.array([[{"a": 1}]], dtype=object))
     np.testing.assert_array_equal(as_source(np.array([[1, 2.5]], dtype=object)).block.x, [[1, 2.5]])
 

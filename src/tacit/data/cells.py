@@ -83,7 +83,7 @@ def texts(column: Any) -> Texts:
 
 _CURRENCY = "$€£¥₹₽₩₺₴₪฿"
 _NUMBER = re.compile(
-    rf"(?P<open>\()?\s*(?P<minus>[-+−]?)\s*(?P<before>[{_CURRENCY}]?)\s*(?P<minus2>[-−]?)"
+    rf"(?P<open>\()?\s*(?P<minus>[-+−]?)\s*(?:(?P<before>[{_CURRENCY}])\s*(?P<minus2>[-−]?))?"
     r"(?P<body>(?:\d[\d.,'’\u00a0\u202f ]*)?[.,]?\d+[.,]?)(?P<power>[eE][-+]?\d+)?"
     rf"\s*(?P<after>[{_CURRENCY}%]?)\s*(?(open)\))"
 )
