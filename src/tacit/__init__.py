@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .cluster.kmeans import KMeans as KMeans
     from .data.source import as_source as as_source
     from .data.table import Table as Table
+    from .decomposition.pca import PCA as PCA
     from .exploration import Exploration as Exploration
     from .exploration import explore as explore
     from .mixture.gaussian import GaussianMixture as GaussianMixture
@@ -26,6 +27,7 @@ _WHERE = {  # public name -> module; imported when first used
     "Exploration": "exploration",
     "GaussianMixture": "mixture.gaussian",
     "JointMixture": "mixture.joint",
+    "PCA": "decomposition.pca",
     "Table": "data.table",
     "as_source": "data.source",
     "KMeans": "cluster.kmeans",

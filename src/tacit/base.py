@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _check_n_features, validate_data
 
 from .data.source import Source, as_source
 from .errors import ArgumentError
@@ -30,7 +30,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
     ) -> Source:
         """The rows of X as a source, checked against ``fit`` (names and number of columns) unless ``reset``."""
         source = as_source(X, weight=weight, known=known, gaps=gaps, sparse=sparse, estimator=self)
-        validate_data(self, _heading(X, source), reset=reset, skip_check_array=True)
+        if type(X) is np.ndarray and not hasattr(self, "feature_names_in_"):  # no names to ask table libraries about
+            _check_n_features(self, X, reset=reset)
+        else:
+            validate_data(self, _heading(X, source), reset=reset, skip_check_array=True)
         return source
 
     def save(self, path: str | PathLike[str]) -> None:

@@ -1,0 +1,3 @@
+"""Few coordinates for many columns."""
+
+from .pca import PCA as PCA

@@ -19,6 +19,7 @@ from .centroids import least as least
 from .centroids import nearest as nearest
 from .centroids import potentials as potentials
 from .parts import CategoricalPart, CategoricalSums, GaussianPart, GaussianSums, Part
+from .sums import ColumnMoments, Moments
 
 if TYPE_CHECKING:
     from ..data.block import Block
@@ -32,6 +33,69 @@ def hash_rows(block: Block) -> Array:
     if block.codes is not None:
         native.module.hash_rows(block.codes, h, native.threads())
     return h
+
+
+def moments(block: Block, shift: Doubles) -> Moments:
+    """Σ w, Σ w (x - shift) [d] and Σ w (x - shift)(x - shift)ᵀ [d, d] over the numeric columns, which have no gaps.
+
+    float32 is worked on as it is for 256 rows at a time, and in float64 where the squares would leave its range. A
+    shift near the mean keeps the answer near that of float64. Sparse rows are summed in float64 about the origin.
+    """
+    d, weight = block.d, float(block.n if block.weight is None else block.weight.sum())
+    shift = np.asarray(shift, dtype=np.float64)
+    total, outer = np.zeros(d), np.zeros((d, d))
+    if block.csr is not None:
+        data, indices, indptr, _ = block.csr
+        native.module.sparse_moments(
+            data, indices, indptr.astype(indices.dtype, copy=False), block.weight, total, outer, native.threads()
+        )
+        return Moments(weight, total, outer).about(shift)
+    single = block.dtype == np.float32
+    near = shift.astype(np.float32).astype(np.float64) if single else shift  # what the panel packer can subtract
+    native.module.moments(block.numbers, near, block.weight, single, total, outer, native.threads())
+    if single and _out_of_range(weight, total, outer.diagonal()):
+        total[:], outer[:] = 0, 0
+        native.module.moments(block.numbers, near, block.weight, False, total, outer, native.threads())
+    sums = Moments(weight, total, outer)
+    return sums.about(shift - near) if single and (near != shift).any() else sums
+
+
+def column_moments(block: Block, shift: Doubles) -> ColumnMoments:
+    """For each numeric column, over the cells that are not gaps: Σ w, Σ w (x - shift), Σ w (x - shift)²."""
+    shift = np.asarray(shift, dtype=np.float64)
+    near = shift.astype(block.dtype).astype(np.float64)
+    weight, total, square = np.zeros(block.d), np.zeros(block.d), np.zeros(block.d)
+    numbers = block.numbers if block.csr is None else block.x
+    single = block.dtype == np.float32
+    native.module.column_moments(numbers, near, block.weight, single, weight, total, square, native.threads())
+    if single and _out_of_range(weight, total, square):
+        weight[:], total[:], square[:] = 0, 0, 0
+        native.module.column_moments(numbers, near, block.weight, False, weight, total, square, native.threads())
+    move = shift - near
+    return ColumnMoments(weight, total - weight * move, square - move * (2 * total - weight * move))
+
+
+def _out_of_range(weight: Doubles | float, total: Doubles, square: Doubles) -> bool:
+    """Whether some squares left the range of float32: too large, or lost though the column is not constant."""
+    return not (np.isfinite(square) & ((square >= 1e-30 * weight) | (total == 0))).all()
+
+
+def project(block: Block, shift: Doubles, matrix: Doubles) -> Floats:
+    """(x - shift) matrix [b, k] for a matrix [d, k], in the block's precision; no centred copy of the rows is made."""
+    if block.csr is not None:
+        import scipy.sparse as sp
+
+        data, indices, indptr, d = block.csr
+        lo, hi = int(indptr[0]), int(indptr[-1])
+        rows = sp.csr_matrix((data[lo:hi], indices[lo:hi], indptr - lo), shape=(block.n, d))
+        return np.asarray(rows @ matrix - shift @ matrix, dtype=block.dtype)
+    near = shift.astype(block.dtype).astype(np.float64)
+    bias = ((near - shift)[:, None] * matrix).sum(axis=0).astype(block.dtype)  # no BLAS, whose threads would spin
+    out: Floats = np.empty((block.n, matrix.shape[1]), dtype=block.dtype)
+    native.module.project(
+        block.numbers, near, np.ascontiguousarray(matrix, dtype=block.dtype), bias, out, native.threads()
+    )
+    return out
 
 
 def inverse_cholesky(covariances: Doubles) -> tuple[Doubles, Doubles]:

@@ -10,4 +10,5 @@ NB_MODULE(TACIT_MODULE, m) {
   tacit::bind_nearest(m);
   tacit::bind_moments(m);
   tacit::bind_mixture(m);
+  tacit::bind_project(m);
 }

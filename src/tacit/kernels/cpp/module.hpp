@@ -7,4 +7,5 @@ void bind_hash(nanobind::module_&);
 void bind_nearest(nanobind::module_&);
 void bind_moments(nanobind::module_&);
 void bind_mixture(nanobind::module_&);
+void bind_project(nanobind::module_&);
 }  // namespace tacit

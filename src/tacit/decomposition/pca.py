@@ -1,0 +1,454 @@
+"""Principal components: the directions in which rows vary most (Pearson 1901; Hotelling 1933; Bishop 2006, 12.1).
+
+With centred (and perhaps scaled) rows z and their covariance C = Σ w z zᵀ / (Σ w - 1) = U diag(λ) Uᵀ, the first k
+columns of U are the components. C comes from one pass over the rows, in blocks; where there are more columns than
+rows, the Gram matrix of the rows has the same eigenvalues and is smaller. Probabilistic PCA (Tipping and Bishop 1999)
+reads the same numbers as a density, N(μ, U_k (Λ_k - σ²I) U_kᵀ + σ²I).
+"""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.linalg
+from scipy.special import gammaln
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from .. import kernels
+from ..base import Estimator, check_choice
+from ..data.block import Block
+from ..data.source import Source
+from ..errors import ArgumentError
+from ..kernels.sums import Moments
+from ..linalg import eigh, fix_signs, one_thread
+from ..typing import Array, Doubles, Floats
+
+
+class Spectrum(NamedTuple):
+    """The covariance of the rows, decomposed."""
+
+    mean: Doubles  # [d]
+    scale: Doubles | None  # [d], the deviations by which columns were divided
+    variances: Doubles  # [m], falling; perhaps only the first few
+    directions: Floats  # [m, d], orthonormal rows
+    total: float  # the sum of all variances
+    weight: float  # the rows, or the sum of their weights
+
+
+def guess(some: Block) -> Doubles:
+    """The mean of a few rows [d], as their precision can hold it: near that of all. 0 for sparse rows."""
+    if some.csr is not None:
+        return np.zeros(some.d)
+    if some.weight is None:
+        mean: Doubles = some.x.mean(axis=0, dtype=np.float64)
+    else:
+        mean = some.weight @ some.x / max(some.weight.sum(), np.finfo(np.float64).tiny)
+    return mean if some.dtype == np.float64 else mean.astype(some.dtype).astype(np.float64)
+
+
+def moments(source: Source, some: Block) -> tuple[Doubles, Moments]:
+    """The mean, and the moments about a shift near it: one pass, or two where ``some`` rows were a poor guess."""
+    shift = guess(some)
+    sums = source.reduce(lambda block: kernels.moments(block, shift))
+    move = sums.sum / sums.weight
+    deviation = np.sqrt(np.maximum(sums.outer.diagonal() / sums.weight - move**2, 0))
+    noise = np.finfo(some.dtype).eps * np.abs(shift)
+    if (np.abs(move) > 4 * np.maximum(deviation, noise)).any():
+        shift = shift + move
+        sums = source.reduce(lambda block: kernels.moments(block, shift))
+        move = sums.sum / sums.weight
+    return shift + move, sums
+
+
+def _per(squares: Any, weight: float) -> Any:
+    """Sums of squares as variances, with scikit-learn's divisor n - 1; nothing varies in a single row."""
+    return squares / (weight - 1) if weight > 1 else squares * 0.0
+
+
+def _scale(variance: Doubles) -> Doubles:
+    """Standard deviations [d], 1 for a constant column."""
+    deviation: Doubles = np.sqrt(np.maximum(variance, 0))
+    deviation[deviation == 0] = 1
+    return deviation
+
+
+def by_columns(source: Source, some: Block, scaled: bool, k: int | None) -> Spectrum:
+    """From the covariance matrix C [d, d]; in place, since it may be large."""
+    mean, (weight, total, C) = moments(source, some)
+    C -= np.outer(total, total / weight)
+    C *= _per(1.0, weight)
+    scale = _scale(C.diagonal()) if scaled else None
+    if scale is not None:
+        C /= scale
+        C /= scale[:, None]
+    trace = max(0.0, float(C.trace()))
+    values, vectors = eigh(C, k)
+    return Spectrum(mean, scale, np.maximum(values, 0), vectors.T, trace, weight)
+
+
+def by_rows(source: Source, some: Block, scaled: bool, k: int | None) -> Spectrum | None:
+    """From the Gram matrix ZZᵀ = U diag(s²) Uᵀ [n, n] of fewer rows than columns: Uᵀ Z = diag(s) Vᵀ.
+
+    None where the squares have taken too many digits of the smallest direction that is wanted.
+    """
+    if k is None or k > source.shape[0] / 2:
+        return None
+    mean, scale, Z, weight = _centred(source, some, scaled, np.dtype(np.float64))
+    across, zero = Block(0, Z.T), np.zeros(len(Z))
+    gram = kernels.moments(across, zero).outer
+    trace = float(_per(gram.trace(), weight))
+    squares, U = eigh(gram, k)
+    if k and not squares[-1] > 1e-8 * squares[0]:
+        return None
+    directions = kernels.project(across, zero, U / np.sqrt(squares)).T
+    return Spectrum(mean, scale, _per(squares, weight), directions, trace, weight)
+
+
+def by_svd(source: Source, some: Block, scaled: bool) -> Spectrum:
+    """From Z = U diag(s) Vᵀ itself, λ = s² / (n - 1): small variances keep all their digits."""
+    mean, scale, Z, weight = _centred(source, some, scaled)
+    with one_thread(min(Z.shape)):
+        _, s, Vt = scipy.linalg.svd(Z, full_matrices=False, overwrite_a=True, check_finite=False)
+    values = _per(np.square(s, dtype=np.float64), weight)
+    return Spectrum(mean, scale, values, Vt, float(values.sum()), weight)
+
+
+def _centred(
+    source: Source, some: Block, scaled: bool, dtype: np.dtype[Any] | None = None
+) -> tuple[Doubles, Doubles | None, Array, float]:
+    """The mean, the scale, a copy Z = √w (x - mean) / scale [n, d], and Σ w.
+
+    Weights count as repetition: rows of weight 0 are left out, and rows of zeros stand for the repetitions.
+    """
+    shift = guess(some)
+    sums = source.reduce(lambda block: kernels.column_moments(block, shift))
+    w = source.weight
+    weight = float(w.sum())
+    mean = shift + sums.sum / weight
+    x, there = source.map(lambda block: block.x), np.flatnonzero(w)
+    Z = np.zeros((rows_stood_for(source), x.shape[1]), dtype or x.dtype)
+    if len(there) == len(x):
+        np.subtract(x, mean, out=Z[: len(x)], casting="same_kind")
+    else:
+        Z[: len(there)] = x[there] - mean
+    Z[: len(there)] *= np.sqrt(w[there])[:, None].astype(Z.dtype)
+    if not scaled:
+        return mean, None, Z, weight
+    scale = _scale(_per(np.einsum("ij,ij->j", Z, Z, dtype=np.float64), weight))
+    Z /= scale.astype(Z.dtype)
+    return mean, scale, Z, weight
+
+
+def rows_stood_for(source: Source) -> int:
+    """How many rows there are when weights count as repetition."""
+    w = source.weight
+    return max(int(np.count_nonzero(w)), round(float(w.sum())))
+
+
+def most_likely_count(variances: Doubles, n: float) -> int:
+    """The number of components with the largest evidence (Minka 2000, equation 30), from all d variances."""
+    d = len(variances)
+    if d == 1:
+        return 0
+    lam = np.maximum(variances, np.finfo(np.float64).tiny)
+    j = np.arange(1, d + 1)
+    # log p(U) = -k log 2 + Σ_{i<=k} log Γ((d-i+1)/2) - (d-i+1)/2 log π, for k = 1 .. d-1
+    half = (d - j + 1) / 2
+    k = j[:-1]
+    prior = np.cumsum(gammaln(half) - half * np.log(np.pi))[:-1] - k * np.log(2)
+    rest = np.maximum((lam.sum() - np.cumsum(lam))[:-1] / (d - k), 1e-15)  # v, the mean of the others
+    fit = -n / 2 * (np.cumsum(np.log(lam))[:-1] + (d - k) * np.log(rest))
+    m = d * k - k * (k + 1) / 2
+    # log |A| = Σ_{i<=k} Σ_{j>i} log (λ_i - λ_j)(1/λ̂_j - 1/λ̂_i) n, where λ̂_j = λ_j up to k, and v beyond
+    tiny = np.finfo(np.float64).tiny
+    upper = np.triu(np.ones((d, d), dtype=bool), 1)
+    gaps = np.log(np.maximum(lam[:, None] - lam, tiny), where=upper, out=np.zeros((d, d)))
+    turns = np.log(np.maximum(1 / lam - 1 / lam[:, None], tiny), where=upper, out=np.zeros((d, d)))
+    inner = np.cumsum(np.cumsum(turns, axis=0), axis=1).diagonal()[:-1]
+    outer = np.array([(d - q) * np.log(np.maximum(1 / v - 1 / lam[:q], tiny)).sum() for q, v in zip(k, rest)])
+    curvature = np.cumsum(gaps.sum(axis=1))[:-1] + inner + outer + m * np.log(n)
+    evidence = prior + fit + (m + k) / 2 * np.log(2 * np.pi) - curvature / 2 - k / 2 * np.log(n)
+    evidence[variances[:-1] < 1e-15] = -np.inf
+    return int(np.argmax(evidence)) + 1
+
+
+class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type: ignore[misc]
+    """Principal component analysis.
+
+    With mean μ and covariance C = Σ (x - μ)(x - μ)ᵀ / (n - 1) = U diag(λ) Uᵀ, ``transform`` gives (x - μ) U_k, the k
+    uncorrelated coordinates that keep most variance: coordinate i has variance λ_i, and what is lost,
+    Σ ‖x - x̂‖² / (n - 1), is Σ_{i>k} λ_i. Components point so that their entry of largest size is positive.
+
+    Parameters
+    ----------
+    n_components : int, float in (0, 1), "mle" or None
+        k; or the share of variance to reach; or Minka's evidence decides; or min(n, d).
+    copy : bool
+        Accepted; the data are never written to.
+    whiten : bool
+        Divide each coordinate by its standard deviation √λ_i.
+    svd_solver : {"auto", "full", "covariance_eigh", "arpack", "randomized"}
+        "full" decomposes the centred rows themselves, "covariance_eigh" their covariance; "auto" takes the covariance,
+        or, for fewer rows than columns, the Gram matrix of the rows. The names of scikit-learn's approximate solvers
+        give the exact answer that they approximate, by the way of "auto".
+    tol, iterated_power, n_oversamples, power_iteration_normalizer, random_state
+        Accepted so that code written for scikit-learn runs; nothing here is approximate or random.
+    scale : bool
+        Divide each column by its standard deviation first (the components of the correlation matrix).
+
+    Attributes
+    ----------
+    components_ : array [k, d]
+        U_kᵀ, orthonormal rows, in the precision of the data.
+    explained_variance_, explained_variance_ratio_, singular_values_ : array [k]
+        λ_i; λ_i / Σ λ; √((n - 1) λ_i).
+    mean_ : array [d]
+        μ.
+    scale_ : array [d] or None
+        The standard deviations that columns were divided by.
+    noise_variance_ : float
+        σ², the mean of the variances left out (Tipping and Bishop 1999, equation 8).
+    n_components_, n_samples_, n_features_in_ : int
+
+    Examples
+    --------
+    >>> from tacit import PCA
+    >>> pca = PCA(n_components=1).fit([[-1, -1], [-2, -1], [-3, -2], [1, 1], [2, 1], [3, 2]])
+    >>> pca.components_.round(3), pca.explained_variance_ratio_.round(3)
+    (array([[0.838, 0.545]]), array([0.992]))
+    >>> pca.inverse_transform(pca.transform([[2, 1]])).round(2)
+    array([[1.86, 1.21]])
+    """
+
+    components_: Floats
+    explained_variance_: Doubles
+    mean_: Doubles
+    scale_: Doubles | None
+    noise_variance_: float
+    n_components_: int
+
+    def __init__(
+        self,
+        n_components: int | float | str | None = None,
+        *,
+        copy: bool = True,
+        whiten: bool = False,
+        svd_solver: str = "auto",
+        tol: float = 0.0,
+        iterated_power: int | str = "auto",
+        n_oversamples: int = 10,
+        power_iteration_normalizer: str = "auto",
+        random_state: Any = None,
+        scale: bool = False,
+    ) -> None:
+        self.n_components = n_components
+        self.copy = copy
+        self.whiten = whiten
+        self.svd_solver = svd_solver
+        self.tol = tol
+        self.iterated_power = iterated_power
+        self.n_oversamples = n_oversamples
+        self.power_iteration_normalizer = power_iteration_normalizer
+        self.random_state = random_state
+        self.scale = scale
+
+    def fit(self, X: object, y: object = None, *, sample_weight: object = None) -> PCA:
+        """Learn the components from rows X [n, d]; ``y`` is ignored, ``sample_weight`` [n] counts as repetition."""
+        self._fit(X, sample_weight)
+        return self
+
+    def fit_transform(self, X: object, y: object = None, *, sample_weight: object = None) -> Floats:
+        """``fit(X).transform(X)`` with one check of X."""
+        return self._coordinates(self._fit(X, sample_weight))
+
+    def _fit(self, X: object, sample_weight: object) -> Source:
+        self._check_parameters(X)
+        source = self._rows(X, reset=True, weight=sample_weight, sparse=True)
+        n, d = source.shape
+        some = source.take(np.arange(0, n, -(-n // 512)))
+        rows = n if some.weight is None else rows_stood_for(source)
+        rank = min(rows, d)
+        k = self._count(rows, d)
+        found = None
+        if self.svd_solver == "full":
+            found = by_svd(source, some, self.scale)
+        elif rows < d and self.svd_solver != "covariance_eigh" and some.csr is None:
+            found = by_rows(source, some, self.scale, k) or by_svd(source, some, self.scale)
+        else:
+            found = by_columns(source, some, self.scale, k)
+        mean, scale, variances, directions, total, weight = found
+        if k is None:
+            k = self._count_from(variances[:rank], weight)
+        kept = variances[:k].copy()
+        self.n_samples_ = n
+        self.n_components_ = k
+        self.mean_ = mean
+        self.scale_ = scale
+        self.components_ = fix_signs(directions[:k]).astype(some.dtype, order="C", copy=False)
+        self.explained_variance_ = kept
+        self.explained_variance_ratio_ = kept / total if total > 0 else np.zeros(k)
+        self.singular_values_ = np.sqrt(kept * max(weight - 1, 0))
+        self.noise_variance_ = max(0.0, float(total - kept.sum()) / (rank - k)) if k < rank else 0.0
+        return source
+
+    def _check_parameters(self, X: object) -> None:
+        k = self.n_components
+        whole = isinstance(k, Integral) and not isinstance(k, bool | np.bool_) and k >= 0
+        share = isinstance(k, float | np.floating) and 0 < k < 1
+        if not (k is None or whole or share or (isinstance(k, str) and k == "mle")):
+            raise ArgumentError(
+                "The 'n_components' parameter of PCA must be an int in the range [0, inf), a float in the range "
+                f"(0.0, 1.0), a str among {{'mle'}} or None. Got {k!r} instead."
+            )
+        check_choice(self, "svd_solver", ["auto", "full", "covariance_eigh", "arpack", "randomized"])
+        for name in ("whiten", "scale"):
+            check_choice(self, name, [True, False])
+        if hasattr(X, "tocsr") and self.svd_solver in ("full", "randomized"):
+            raise TypeError(
+                'PCA only support sparse inputs with the "arpack" and "covariance_eigh" solvers, while '
+                f'"{self.svd_solver}" was passed.'
+            )
+
+    def _count(self, n: int, d: int) -> int | None:
+        """How many components are wanted, or None where the variances will say; scikit-learn's rules and phrases."""
+        k, most = self.n_components, min(n, d)
+        solver = "full" if self.svd_solver == "auto" else self.svd_solver
+        truncating = solver in ("arpack", "randomized")
+        if k is None:
+            return most - 1 if solver == "arpack" else most
+        if isinstance(k, str):
+            if truncating:
+                raise ArgumentError(f"n_components={k!r} cannot be a string with svd_solver='{solver}'")
+            if n < d:
+                raise ArgumentError("n_components='mle' is only supported if n_samples >= n_features")
+            return None
+        least = 1 if truncating else 0
+        if not least <= k <= most:
+            raise ArgumentError(
+                f"n_components={k!r} must be between {least} and min(n_samples, n_features)={most} with "
+                f"svd_solver={solver!r}"
+            )
+        if solver == "arpack" and k == most:
+            raise ArgumentError(
+                f"n_components={k!r} must be strictly less than min(n_samples, n_features)={most} with "
+                f"svd_solver={solver!r}"
+            )
+        return int(k) if isinstance(k, Integral) else None
+
+    def _count_from(self, variances: Doubles, weight: float) -> int:
+        if self.n_components == "mle":
+            return most_likely_count(variances, weight)
+        share: Any = self.n_components
+        reached: Doubles = np.cumsum(variances / variances.sum())
+        return min(int(np.count_nonzero(reached <= share)) + 1, len(variances))
+
+    def transform(self, X: object) -> Floats:
+        """The coordinates (x - μ) U_k [n, k] of rows X [n, d], in the precision of X."""
+        check_is_fitted(self)
+        return self._coordinates(self._rows(X, reset=False, sparse=True))
+
+    def _coordinates(self, source: Source) -> Floats:
+        W = self.components_.T.astype(np.float64)
+        if self.scale_ is not None:
+            W /= self.scale_[:, None]
+        if self.whiten:
+            W /= self._deviations()
+        return source.map(lambda block: kernels.project(block, self.mean_, W))
+
+    def _deviations(self) -> Doubles:
+        """√λ [k], no smaller than what rounding leaves of a variance that is zero."""
+        return np.maximum(np.sqrt(self.explained_variance_), np.finfo(self.components_.dtype).eps)
+
+    def inverse_transform(self, X: object) -> Floats:
+        """The rows x̂ = z U_kᵀ + μ [n, d] that coordinates X [n, k] stand for."""
+        from sklearn.utils.validation import check_array
+
+        check_is_fitted(self)
+        Z = check_array(X, input_name="X", dtype=[np.float64, np.float32])
+        if Z.shape[1] != self.n_components_:
+            raise ArgumentError(f"X has {Z.shape[1]} columns, but there are {self.n_components_} components")
+        W = self.components_.astype(np.float64)
+        if self.whiten:
+            W *= np.sqrt(self.explained_variance_)[:, None]
+        if self.scale_ is not None:
+            W *= self.scale_
+        out: Floats = Z @ W.astype(Z.dtype)
+        out += self.mean_.astype(Z.dtype)
+        return out
+
+    def reconstruction_error(self, X: object) -> Doubles:
+        """‖z - z U_k U_kᵀ‖² [n] of each row, z the centred (and scaled) row.
+
+        Over the rows of ``fit``, Σ error / (n - 1) is the sum of the variances left out.
+        """
+        check_is_fitted(self)
+        return self._rows(X, reset=False, sparse=True).map(lambda block: self._split(block)[1], rows=4096)
+
+    def _split(self, block: Block) -> tuple[Doubles, Doubles]:
+        """Coordinates [b, k] and the squared length [b] of what they leave of each row."""
+        z = block.x - self.mean_
+        if self.scale_ is not None:
+            z /= self.scale_
+        U = self.components_.astype(np.float64)
+        coordinates = z @ U.T
+        z -= coordinates @ U
+        return coordinates, np.einsum("ij,ij->i", z, z)
+
+    def _model(self) -> tuple[Doubles, float]:
+        """λ [k] and σ² of the density, none smaller than float64 can tell from the largest: it stays a density."""
+        largest = self.explained_variance_[0] if self.n_components_ else self.noise_variance_
+        floor = max(np.finfo(np.float64).eps * self.n_features_in_ * float(largest), np.finfo(np.float64).tiny)
+        return np.maximum(self.explained_variance_, floor), max(self.noise_variance_, floor)
+
+    def score_samples(self, X: object) -> Doubles:
+        """log N(x; μ, U_k (Λ_k - σ²I) U_kᵀ + σ²I) [n], the density of probabilistic PCA (Tipping and Bishop 1999)."""
+        check_is_fitted(self)
+        variances, noise = self._model()
+        d, k = self.n_features_in_, self.n_components_
+        log_det = np.log(variances).sum() + (d - k) * np.log(noise)
+        if self.scale_ is not None:
+            log_det += 2 * np.log(self.scale_).sum()
+
+        def log_prob(block: Block) -> Doubles:
+            z, left = self._split(block)
+            squares = np.einsum("ij,ij,j->i", z, z, 1 / variances) + (left / noise if k < d else 0)
+            out: Doubles = -0.5 * (d * np.log(2 * np.pi) + log_det + squares)
+            return out
+
+        return self._rows(X, reset=False).map(log_prob, rows=4096)
+
+    def score(self, X: object, y: object = None) -> float:
+        """The mean of ``score_samples``."""
+        return float(self.score_samples(X).mean())
+
+    def get_covariance(self) -> Doubles:
+        """The covariance of the density, U_k (Λ_k - σ²I) U_kᵀ + σ²I [d, d], in the units of the data."""
+        check_is_fitted(self)
+        U, noise = self.components_.astype(np.float64), self.noise_variance_
+        C: Doubles = (U.T * (self.explained_variance_ - noise)) @ U
+        C.flat[:: len(C) + 1] += noise
+        return C if self.scale_ is None else C * self.scale_ * self.scale_[:, None]
+
+    def get_precision(self) -> Doubles:
+        """The inverse of ``get_covariance``, U_k (Λ_k⁻¹ - σ⁻²I) U_kᵀ + σ⁻²I [d, d]."""
+        check_is_fitted(self)
+        U, (variances, noise) = self.components_.astype(np.float64), self._model()
+        if self.n_components_ == self.n_features_in_:
+            A: Doubles = (U.T / variances) @ U
+        else:
+            A = (U.T * (1 / variances - 1 / noise)) @ U
+            A.flat[:: len(A) + 1] += 1 / noise
+        return A if self.scale_ is None else A / self.scale_ / self.scale_[:, None]
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.n_components_)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.sparse = self.svd_solver not in ("full", "randomized")
+        return tags
