@@ -22,7 +22,7 @@ from .errors import ArgumentError, DataNotice
 from .findings.atlas import atlas
 from .findings.columns import View, missing, summaries, views
 from .findings.groups import describe
-from .findings.relations import relations
+from .findings.relations import relations, ties
 from .findings.selection import curve, opening, story
 from .findings.unlikely import ROWS, Product, unlikely
 from .mixture.joint import CategoryColumn, JointMixture, NumberColumn
@@ -146,10 +146,10 @@ class Exploration:
         sample = views(table, schema, self._rows if len(self._rows) < n else None)
         gaps = missing(sample, entries, n, least)
         self.progress("describing", None, None)
-        sizes = np.bincount(self._group - 1, minlength=len(self._share))
-        groups, effect = describe(sample, self._resp, self._share, sizes, least)
         pick = generator(self.made["seed"]).permutation(len(self._rows))[:20_000]
-        ties = relations([v._replace(values=v.values[pick]) for v in sample], least)
+        tied = ties([v._replace(values=v.values[pick]) for v in sample], least)
+        sizes = np.bincount(self._group - 1, minlength=len(self._share))
+        groups, effect = describe(sample, self._resp, self._share, sizes, tied.twins(), least)
         self.progress("rows", None, None)
         odd = np.argsort(self._score, kind="stable")[:ROWS]
         strange = unlikely(
@@ -175,7 +175,7 @@ class Exploration:
             },
             "map": picture,
             "unlikely": strange,
-            "relations": ties,
+            "relations": relations(tied),
             "columns": entries,
             "missing": gaps,
             "made": self._made(rows),

@@ -45,7 +45,20 @@ def test_axes_are_told_by_correlation() -> None:
     first = picture()["axes"][0]
     assert {t["column"] for t in first["loadings"][:2]} == {"big", "small"}
     assert all(abs(t["correlation"]) > 0.9 for t in first["loadings"][:2])
-    assert "higher big" in first["words"] or "lower big" in first["words"]
+
+
+def test_words_say_what_there_is_more_of_on_each_side() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    t = Table.read({"up": x, "down": -x + 0.1 * rng.normal(size=300), "side": np.where(x > 0, "plus", "minus")})
+    group = np.ones(300, np.int32)
+    found = atlas(views(t, t.schema), np.arange(300), group, np.arange(3), None, np.random.default_rng(0), 300)
+    right, left = found["axes"][0]["words"].split("; to the left: ")
+    one, other = (right, left) if "high up" in right else (left, right)
+    assert "high up" in one
+    assert "side = plus" in one
+    assert "high down" in other
+    assert "side = minus" in other
 
 
 def test_no_point_where_no_row_may_be_shown() -> None:

@@ -57,8 +57,8 @@ def test_whole_numbers_get_labels_that_are_true(x: list[int], least: int) -> Non
 def _range(label: str) -> tuple[float, float]:
     if label.startswith("up to "):
         return -np.inf, float(label[6:])
-    if label.startswith("from "):
-        return float(label[5:]), np.inf
+    if label.endswith(" or more"):
+        return float(label.removesuffix(" or more")), np.inf
     if label == "all":
         return -np.inf, np.inf
     lo, _, hi = label.partition("–")

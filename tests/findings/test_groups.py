@@ -65,11 +65,18 @@ def test_labels_without_meaning_tell_nothing() -> None:
 
 
 def test_a_small_group_is_not_described_where_no_row_may_be_shown() -> None:
-    table, resp = planted()
+    table, _ = planted()
     small = np.zeros((900, 2))
     small[:, 0] = 1
     small[:5] = [0, 1]
     entries, _ = describe(views(table, table.schema), small, small.mean(axis=0), np.array([895, 5]), least=10)
     assert entries[1]["traits"] == []
     assert "Too few rows" in entries[1]["words"]
-    del resp
+
+
+def test_of_two_columns_that_say_the_same_one_is_told() -> None:
+    table, resp = planted()
+    share, rows = resp.mean(axis=0), resp.sum(axis=0).astype(int)
+    entries, _ = describe(views(table, table.schema), resp, share, rows, {frozenset(("age", "city"))})
+    for e in entries:
+        assert not {"age", "city"} <= {t["column"] for t in e["traits"]}

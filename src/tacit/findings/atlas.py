@@ -101,7 +101,8 @@ def atlas(
     else:
         points = _points(views, rows, group, marked, score[:, 0], y, hover or (), rng)
         if len(points["x"]) < n:
-            said.append(f"Drawn are {words.count(len(points['x']))} of {words.count(n, 'row')}, chosen at random.")
+            drawn = f"{words.count(POINTS)} of {words.count(n, 'row')}"
+            said.append(f"Drawn are {drawn}, chosen at random, and the least likely ones.")
     if len(rows) < n:
         said.append(f"The axes were computed from {words.count(len(rows))} rows, chosen at random.")
     return {"axes": axes, "scree": ratio, "points": points, "density": density, "words": said}
@@ -136,10 +137,11 @@ def _axis(a: int, score: Doubles, ratio: float, X: Array, features: list[Feature
 
 
 def _feature(told: dict[str, Any]) -> str:
+    """What there is more of on the feature's own side of an axis."""
     name = words.clip(told["column"], 30)
     if told["level"] is not None:
-        return f"{'more' if told['correlation'] > 0 else 'less'} often {name} = {words.clip(told['level'], 30)}"
-    return f"{'higher' if told['correlation'] > 0 else 'lower'} {name}"
+        return f"{name} = {words.clip(told['level'], 30)}"
+    return f"high {name}"
 
 
 def _points(

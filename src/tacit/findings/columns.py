@@ -100,10 +100,10 @@ def _intervals(view: View, least: int, most: int) -> Bins:
     lowest = [float(v) for v in _firsts(x, at)]
     one = [bool((x[at == j] == lowest[j]).all()) for j in range(len(lowest))]
     labels = [
-        words.value(view.schema, lowest[j], 0.0 if view.schema.step else step)
+        words.value(view.schema, v, 0.0 if view.schema.step else step)
         if one[j]
-        else _label(view, edges, j, step)
-        for j in range(len(lowest))
+        else _label(view, edges, j, step, lowest[j - 1] if j and one[j - 1] else None)
+        for j, v in enumerate(lowest)
     ]
     return Bins(labels, code, [-1] * len(labels))
 
@@ -130,8 +130,8 @@ def _merge(at: Array, edges: Doubles, least: int, most: int) -> tuple[Array, Dou
     return np.concatenate([[0], to])[at], final
 
 
-def _label(view: View, edges: Doubles, j: int, step: float) -> str:
-    """An interval in words; its ends are rounded edges, never cells."""
+def _label(view: View, edges: Doubles, j: int, step: float, below: float | None) -> str:
+    """An interval in words. Its ends are rounded edges, or ``below``, the single value that the bin before it holds."""
     c = view.schema
     lo, hi = (edges[j - 1] if j else None), (edges[j] if j < len(edges) else None)
     one = c.step or 0.0
@@ -139,6 +139,8 @@ def _label(view: View, edges: Doubles, j: int, step: float) -> str:
     if whole:  # the first and the last multiple of the step inside [lo, hi)
         lo = None if lo is None else math.ceil(lo / one - 1e-9) * one
         hi = None if hi is None else (math.ceil(hi / one - 1e-9) - 1) * one
+    elif below is not None:
+        lo = below
     if c.kind is Kind.DATETIME:
         lowest, highest = (None if e is None else words.date(e, step) for e in (lo, hi))
         suffix = ""
@@ -148,10 +150,13 @@ def _label(view: View, edges: Doubles, j: int, step: float) -> str:
         lowest, highest = (None if e is None else words.number(e / size, step / size) for e in (lo, hi))
     if lowest is not None and highest is not None:
         dash = " to " if "-" in lowest + highest else "–"
-        return f"{lowest}{dash}{highest}{suffix}"
+        over = "over " if below is not None and not whole else ""
+        return f"{over}{lowest}{dash}{highest}{suffix}"
     if highest is not None:
         return f"{'up to' if whole else 'below'} {highest}{suffix}"
-    return f"from {lowest}{suffix}" if lowest is not None else "all"
+    if lowest is not None:
+        return f"over {lowest}{suffix}" if below is not None and not whole else f"{lowest}{suffix} or more"
+    return "all"
 
 
 def summaries(source: Source, schema: Schema, least: int = 1) -> list[dict[str, Any]]:
@@ -280,7 +285,7 @@ def _category(c: ColumnSchema, codes: Array, least: int) -> dict[str, Any]:
     if present == 1 and levels:
         said = f"Always {words.clip(str(levels[0]['level']), 40)}: says nothing"
     elif present > 4:
-        said = f"{words.count(present, 'level')}: {said}, …"
+        said = f"{words.count(present, 'level')}: {said} and others"
     other = float(1 - sum(v["share"] for v in levels)) if rest else 0.0
     summary = {"levels": levels, "other": {"levels": rest, "share": max(other, 0.0)}, "distinct": present}
     return {"summary": summary, "words": f"{said}."}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,13 +38,19 @@ class Mass(NamedTuple):
 
 
 def describe(
-    views: Sequence[View], resp: Floats, share: Doubles, rows: Array, least: int = 1
+    views: Sequence[View],
+    resp: Floats,
+    share: Doubles,
+    rows: Array,
+    twins: Collection[frozenset[str]] = (),
+    least: int = 1,
 ) -> tuple[list[dict[str, Any]], Doubles]:
     """One entry a group, and the effects [columns, K].
 
     The effect of a column on a group is the total variation distance between the group's distribution over the
     column's bins and that of all other rows, D = ½ Σ_b |p_b - q_b| with rows weighted by p(k | x), less the distance
-    that chance alone would bring: the share of the group's rows that would have to change to look like the rest.
+    that chance alone would bring: the share of the group's rows that would have to change to look like the rest. Of
+    two columns in ``twins``, which say nearly the same, one is told.
     """
     K = resp.shape[1]
     cut = [bins(view, least) for view in views]
@@ -54,9 +60,13 @@ def describe(
     for k in range(K):
         enough = rows[k] >= least
         order = np.argsort(-effect[:, k], kind="stable").tolist() if enough and K > 1 else []
-        told = [j for j in order[: 2 * TRAITS] if effect[j, k] >= TELLING]
-        traits = [t for j in told if (t := _trait(views[j], cut[j], mass[j], resp, k, float(effect[j, k]), least))]
-        traits = traits[:TRAITS]
+        traits: list[dict[str, Any]] = []
+        for j in order:
+            said_already = any(frozenset((t["column"], views[j].schema.name)) in twins for t in traits)
+            if effect[j, k] < TELLING or len(traits) == TRAITS:
+                break
+            if not said_already and (trait := _trait(views[j], cut[j], mass[j], resp, k, float(effect[j, k]), least)):
+                traits.append(trait)
         gaps = [t for view in views if (t := _gap_trait(view, resp, k, least))] if enough and K > 1 else []
         gaps.sort(key=lambda t: -t["effect"])
         traits += gaps[:2]

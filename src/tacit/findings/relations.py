@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,7 +17,20 @@ PAIRS = 8  # at most, told
 NOTABLE = 0.3  # the least strength worth telling
 
 
-def relations(views: Sequence[View], least: int = 1) -> dict[str, Any]:
+class Ties(NamedTuple):
+    """The strength of the tie of every two columns."""
+
+    views: list[View]  # the columns that vary
+    bins: list[Bins]
+    strength: Doubles  # [columns, columns], 0 to 1
+
+    def twins(self, at_least: float = 0.8) -> set[frozenset[str]]:
+        """The pairs of columns that say nearly the same."""
+        pairs = zip(*np.nonzero(np.triu(self.strength >= at_least, 1)), strict=True)
+        return {frozenset((self.views[i].schema.name, self.views[j].schema.name)) for i, j in pairs}
+
+
+def ties(views: Sequence[View], least: int = 1) -> Ties:
     """Cramér's V of every two columns after cutting each into bins, corrected for bias (Bergsma 2013).
 
     V² = φ²₊ / (min(r, c) - 1) over the rows where both are seen, φ² = Σ n_st² / (n_s n_t) - 1: 0 for independent
@@ -26,11 +39,16 @@ def relations(views: Sequence[View], least: int = 1) -> dict[str, Any]:
     cut = [bins(view, least) for view in views]
     lively = [j for j, b in enumerate(cut) if len(b.labels) > 1]
     views, cut = [views[j] for j in lively], [cut[j] for j in lively]
-    strength = _cramer(cut) if len(views) > 1 else np.zeros((len(views), len(views)))
+    return Ties(views, cut, _cramer(cut) if len(views) > 1 else np.eye(len(views)))
+
+
+def relations(found: Ties) -> dict[str, Any]:
+    """The closest ties in words, and the matrix of the columns that have most of them."""
+    views, cut, strength = found
     pairs = [(float(strength[i, j]), i, j) for i, j in zip(*np.triu_indices(len(views), 1), strict=True)]
     told = sorted((p for p in pairs if p[0] >= NOTABLE), key=lambda p: (-p[0], p[1], p[2]))[:PAIRS]
     top = np.sort(strength, axis=1)[:, ::-1][:, :3].sum(axis=1)  # by the three closest ties, its own among them
-    shown = sorted(np.argsort(-top, kind="stable")[:24].tolist()) if len(views) > 1 else []
+    shown = sorted(np.argsort(-top, kind="stable")[:24].tolist())
     return {
         "pairs": [
             {
@@ -43,7 +61,7 @@ def relations(views: Sequence[View], least: int = 1) -> dict[str, Any]:
         ],
         "matrix": {
             "columns": [views[j].schema.name for j in shown],
-            "strength": strength[np.ix_(shown, shown)].tolist() if shown else [],
+            "strength": strength[np.ix_(shown, shown)].tolist(),
         },
     }
 

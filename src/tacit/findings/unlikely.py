@@ -141,7 +141,7 @@ def _cell(view: View, block: Block, i: int, j: int, found: Surprise, resp: Float
         up = above <= below
         tail = min(above, below)
         text = words.value(c, x)
-        said = f"{'high' if up else 'low'}: {_rare(tail, len(values))} {'as high' if up else 'as low'}"
+        said = f"{'high' if up else 'low'}: {_rare(tail, len(values), 'as high' if up else 'as low')}"
         if tail > 0.05:
             said = "an unusual value between usual ones"
         return {"value": text, "share": tail, "words": f"{words.clip(c.name, 40)} {text} ({said})"}
@@ -151,12 +151,12 @@ def _cell(view: View, block: Block, i: int, j: int, found: Surprise, resp: Float
     )
     tail = float(w @ given)
     text = words.clip(c.levels[code], 60)
-    said = f"{words.clip(c.name, 40)} = {text} ({_rare(tail, int(seen.sum()))})"
+    said = f"{words.clip(c.name, 40)} = {text} ({_rare(tail, int(seen.sum()), 'the same')})"
     return {"value": text, "share": tail, "words": said}
 
 
-def _rare(p: float, n: int) -> str:
-    return "hardly any other row like it" if p * n < 1.5 else f"only {words.share(p)} of rows like it"
+def _rare(p: float, n: int, how: str) -> str:
+    return f"hardly any other row like it is {how}" if p * n < 1.5 else f"{words.share(p)} of rows like it are {how}"
 
 
 def _say(told: list[dict[str, Any]], least: int) -> str:

@@ -23,6 +23,7 @@ def missing(findings: Mapping[str, Any], most: int = 20) -> go.Figure:
         hovertemplate="%{customdata[0]}: %{x:.1%} missing (%{customdata[1]} rows)<extra></extra>",
     )
     made = figure([bars], 80 + 24 * max(len(gaps), 2), bargap=0.3)
+    made.update_layout(margin={"b": 28})
     made.update_xaxes(tickformat=".0%", rangemode="tozero")
     ticks = [safe(words.clip(g["column"], 28)) for g in gaps]
     made.update_yaxes(tickmode="array", tickvals=list(range(len(gaps))), ticktext=ticks, showgrid=False)

@@ -132,7 +132,7 @@ def pictures(f: Mapping[str, Any]) -> list[Picture]:
                 plot.scores(f),
                 "How likely the rows are under the model, with the least likely marked.",
                 "Rows to the left are the ones the model finds hardest to explain. A tail that runs far out holds "
-                "errors or rarities; a smooth edge does not.",
+                "errors or rarities. The leftmost bar holds all that lie further out.",
             )
         )
     if len(f["relations"]["matrix"]["columns"]) > 2:
