@@ -208,6 +208,13 @@ def test_gaps_where_they_are_taken_but_never_infinities():
     assert as_source(np.array([[1e30, -1e38]], np.float32).repeat(9, axis=0)).shape == (9, 2)
 
 
+def test_masked_cells_are_gaps():
+    masked = np.ma.masked_array([[1, 2], [3, 4]], [[False, True], [False, False]])
+    np.testing.assert_array_equal(as_source(masked, gaps=True).block.x, [[1, np.nan], [3, 4]])
+    with pytest.raises(InputError, match="NaN.*row 0, column 1"):
+        as_source(masked)
+
+
 def test_the_estimator_is_named():
     class Model(Estimator):
         pass

@@ -22,6 +22,8 @@ def rows_of(X: Any, *, gaps: bool, sparse: bool, name: str) -> MemorySource:
     if hasattr(X, "detach") and hasattr(X, "cpu"):  # a torch tensor, which shares its memory with the array
         X = X.detach().cpu()
         X = (X.float() if "bfloat16" in str(X.dtype) else X).numpy()
+    elif isinstance(X, np.ma.MaskedArray):
+        X = X.astype(np.float64).filled(np.nan)
     elif not isinstance(X, np.ndarray | list | tuple):
         from .frames import columns_of
 

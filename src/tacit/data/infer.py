@@ -52,6 +52,8 @@ def infer(name: str, column: Any, kind: Kind | None = None, *, default: str = ".
     if is_text(column):
         return _text(blank, column, kind, default, named)
     if pa.types.is_timestamp(t) or pa.types.is_date(t):
+        if kind in (Kind.NUMBER, Kind.COUNT):
+            raise InputError(f"column {name!r} holds dates, which cannot be read as numbers")
         if kind not in (None, Kind.DATETIME):
             return _words(blank, column.cast(pa.large_string()), kind, [])
         return replace(blank, kind=Kind.DATETIME, dtype="date32[day]" if pa.types.is_date(t) else "timestamp[us]")

@@ -129,6 +129,9 @@ class Schema:
         return pa.table(out)
 
 
+_YEARS = (-719_162.0, 2_932_896.0)  # the days of 0001-01-01 and 9999-12-31
+
+
 def _numbers(column: ColumnSchema, x: Array) -> Any:
     import pyarrow as pa
 
@@ -137,7 +140,7 @@ def _numbers(column: ColumnSchema, x: Array) -> Any:
     if column.kind is Kind.DATETIME:
         unit = "D" if column.dtype.startswith("date") else "us"
         per_day = 1.0 if unit == "D" else 86_400e6
-        whole = np.rint(x * per_day).astype(np.int64)
+        whole = np.rint(np.clip(x, *_YEARS) * per_day).astype(np.int64)
         return pa.array(whole.astype(f"datetime64[{unit}]"), mask=gap)
     if column.kind is Kind.COUNT:
         x = np.maximum(x, 0.0)
