@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..decomposition.pca import PCA
 from ..typing import Array, Doubles, Floats
 from . import words
 from .columns import View
@@ -81,7 +82,9 @@ def atlas(
     if lively < 2 or len(X) < 3:
         why = "fewer than two columns vary" if lively < 2 else "there are fewer than three rows"
         return {"axes": [], "scree": [], "points": None, "density": None, "words": [f"No map: {why}."]}
-    score, ratio = _principal(X)
+    pca = PCA(n_components=min(AXES, *X.shape)).fit(X)
+    score = np.asarray(pca.transform(X), np.float64)
+    ratio = [float(v) for v in pca.explained_variance_ratio_]
     axes = [_axis(a, score[:, a], ratio[a], X, features) for a in range(min(4, len(ratio)))]
     y = score[:, 1] if score.shape[1] > 1 else np.zeros(len(score))
     shown = float(sum(ratio[:2]))
@@ -106,16 +109,6 @@ def atlas(
     if len(rows) < n:
         said.append(f"The axes were computed from {words.count(len(rows))} rows, chosen at random.")
     return {"axes": axes, "scree": ratio, "points": points, "density": density, "words": said}
-
-
-def _principal(X: Array) -> tuple[Doubles, list[float]]:
-    """Scores on the principal axes [m, a], and each axis' share of the variation."""
-    X = X - X.mean(axis=0)
-    variance, axes = np.linalg.eigh(X.T @ X)
-    variance = np.maximum(variance, 0)[::-1]
-    axes = axes[:, ::-1] * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])[::-1]
-    n = min(AXES, *X.shape)
-    return np.asarray(X @ axes[:, :n], np.float64), [float(v) for v in (variance / variance.sum())[:n]]
 
 
 def _axis(a: int, score: Doubles, ratio: float, X: Array, features: list[Feature]) -> dict[str, Any]:

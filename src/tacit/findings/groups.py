@@ -152,7 +152,7 @@ def _number_trait(view: View, here: Doubles, rest: Doubles, b: Bins, r: Floats, 
         f"{'more alike' if narrow else 'more spread out'} in {name} (half of them between {show(mine[0])} and "
         f"{show(mine[2])}, of the others between {show(others[0])} and {show(others[2])})"
     )
-    tag = f"{'narrow' if narrow else 'wide'} {name}"
+    tag = f"{'middling' if narrow else 'spread-out'} {name}"
     return numbers | {"direction": "narrow" if narrow else "wide", "tag": tag, "words": said}
 
 
@@ -184,22 +184,24 @@ def _level_trait(c: ColumnSchema, here: Doubles, rest: Doubles, b: Bins) -> dict
     never = max((j for j in named if here[j] < 0.005 and rest[j] >= 0.1), key=lambda j: rest[j], default=None)
     if up and (never is None or here[up[0]] >= 0.5 or gain[up[0]] >= rest[never]):
         several = up[:3] if here[up[0]] < 0.5 else up[:1]  # together they tell it
-        chosen = [j for j in several if gain[j] >= 0.3 * gain[up[0]]]
-        return _often(c, [b.labels[j] for j in chosen], float(here[chosen].sum()), float(rest[chosen].sum()))
+        chosen = sorted(j for j in several if gain[j] >= 0.3 * gain[up[0]])
+        return _often(
+            c, b.labels[up[0]], [b.labels[j] for j in chosen], float(here[chosen].sum()), float(rest[chosen].sum())
+        )
     if never is not None:
         return _never(c, b.labels[never], float(here[never]), float(rest[never]))
     return None
 
 
-def _often(c: ColumnSchema, labels: list[str], here: float, rest: float) -> dict[str, Any]:
+def _often(c: ColumnSchema, most: str, labels: list[str], here: float, rest: float) -> dict[str, Any]:
     told = f"{words.clip(c.name, 40)}{_is(c)}{words.listing([words.clip(v, 40) for v in labels], 'or')}"
     if here > 0.999:
         said = f"always {told} (against {words.share(rest)})"
     else:
         how = "nearly always" if here > 0.95 else "mostly" if here > 0.5 else "more often"
         said = f"{how} {told} ({words.share(here)} against {words.share(rest)})"
-    tag = _tag(c, labels[0])
-    return {"direction": "level", "level": labels[0], "share": here, "others": rest, "tag": tag, "words": said}
+    tag = _tag(c, most)
+    return {"direction": "level", "level": most, "share": here, "others": rest, "tag": tag, "words": said}
 
 
 def _never(c: ColumnSchema, label: str, here: float, rest: float) -> dict[str, Any]:
