@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +37,6 @@ class Case:
     aim: float = 2.0
     share: float | None = None  # of the rate of sgemm that must be reached
     pairs: int = 5
-    notes: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 
     def job(self, seed: int) -> Job:
@@ -131,28 +130,14 @@ ALL = ("sklearn", "sklearnex", "faiss")
 
 
 def _small(model: str, covariance: str = "full") -> list[Case]:
+    """Ten steps from a given start, and the whole fit as everybody calls it: with defaults, to convergence."""
+    kind = f"gmm-{covariance}" if model == "gmm" else model
     found = []
     for place, make, n, d, dtype in (("iris", iris_job, 150, 4, "float64"), ("2k", small_job, 2000, 10, "float32")):
         k = 2 if model == "pca" else 3 if place == "iris" else 8
-        kind = f"gmm-{covariance}" if model == "gmm" else model
-        for own in (False, True) if model != "pca" else (True,):
-            name = f"small-{kind}-{place}{'-defaults' if own else ''}"
-            note = "each starts in its own way" if own and model != "pca" else ""
-            found.append(
-                Case(
-                    name,
-                    model,
-                    n,
-                    d,
-                    k,
-                    make,
-                    covariance=covariance,
-                    dtype=dtype,
-                    pairs=9,
-                    notes=note,
-                    options={"own_start": own},
-                )
-            )
+        same = Case(f"small-{kind}-{place}", model, n, d, k, make, 10, covariance, dtype=dtype, pairs=9)
+        defaults = {"name": f"small-{kind}-{place}-defaults", "steps": 0, "options": {"own_start": True}}
+        found += [replace(same, steps=0)] if model == "pca" else [same, replace(same, **defaults)]
     return found
 
 
