@@ -65,22 +65,19 @@ clean:
 	@touch .venv/.run $@
 
 .PHONY: install
-install: compiler
+install:
 	@echo "Installing, and compiling the kernels where they changed: a minute or two the first time ..."
 	$(PIP) install $(PINNED) cmake nanobind ninja scikit-build-core
 	$(PIP) install $(PINNED) --no-build-isolation --editable '$(WHAT)'
 
-.PHONY: compiler
-compiler:
-	@command -v "$${CXX:-c++}" >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null || \
-	  { echo "tacit needs a C++ compiler, GCC 11 or Clang 14 or newer (Debian, Ubuntu: apt install g++)" >&2; exit 1; }
-	@$(BIN)/python -c 'import os, sys, sysconfig; \
-	  sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' || \
-	  { echo "tacit needs the headers of Python (Debian, Ubuntu: apt install python3-dev)" >&2; exit 1; }
-
 .venv/.pip: constraints.txt
 	@test -n "$(PYTHON)" || \
 	  { echo "tacit needs Python 3.11, 3.12 or 3.13 on the path (or: make PYTHON=/path/to/python)" >&2; exit 1; }
+	@command -v "$${CXX:-c++}" >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null || \
+	  { echo "tacit needs a C++ compiler, GCC 11 or Clang 14 or newer (Debian, Ubuntu: apt install g++)" >&2; exit 1; }
+	@$(PYTHON) -c 'import os, sys, sysconfig; \
+	  sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' || \
+	  { echo "tacit needs the headers of Python (Debian, Ubuntu: apt install python3-dev)" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
 	  { rm -rf .venv; echo "tacit needs Python's venv module (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
 	@$(PIP) install $(PINNED) --upgrade pip
