@@ -47,6 +47,8 @@ def text(cells):
         ([7] * 30, Kind.COUNT, 1),
         ([np.pi, np.e], Kind.NUMBER, None),
         ([None, 3, None], Kind.COUNT, 1),
+        ([1e18, 3e18, -1e18], Kind.NUMBER, 1),
+        ([1e300, 3e300, -1e300], Kind.NUMBER, 1),
     ],
 )
 def test_numbers(cells, wanted, step, as_text):
@@ -125,6 +127,9 @@ def test_no_column_explodes(numbers):
     assert "60 rare levels (60 cells)" in schema.notice
     many = kind([f"w{i % 300}" for i in range(3000)], kind=Kind.CATEGORY)
     assert len(many.levels) == MOST_LEVELS
+    again = kind([f"w{i % 300}" for i in range(3000)] + [OTHER] * 9, kind=Kind.CATEGORY)
+    assert again.levels.count(OTHER) == 1
+    assert again.levels[-1] == OTHER
     few = kind([f"w{i}" for i in range(20)] + ["w0"] * 50)
     assert len(few.levels) == 20
     assert not few.notice

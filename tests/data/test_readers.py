@@ -64,6 +64,7 @@ BAD = {
     "one cell too many": ("a,b\n1,2\n3,4,5\n", r"t.csv, line 3: 3 cells where the first line has 2"),
     "one cell too few": ("a,b\n1,2\n\n3\n", r"line 4: 1 cells where the first line has 2"),
     "after a quoted line end": ('a,b\n"x\ny",2\n3\n', r"line 4: 1 cells"),
+    "after Excel's line": ("sep=;\na;b\n1;2\n3\n", r"line 4: 1 cells where the first line has 2"),
     "names twice": ("a,b,a\n1,2,3\n", "two columns are called 'a'"),
     "wrong mark": (b"\xff\xfea,b\n1,2\n\x00", "marked as utf-16 but is not"),
 }

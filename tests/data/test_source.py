@@ -211,7 +211,7 @@ def test_gaps_where_they_are_taken_but_never_infinities():
 def test_masked_cells_are_gaps():
     masked = np.ma.masked_array([[1, 2], [3, 4]], [[False, True], [False, False]])
     np.testing.assert_array_equal(as_source(masked, gaps=True).block.x, [[1, np.nan], [3, 4]])
-    with pytest.raises(InputError, match="NaN.*row 0, column 1"):
+    with pytest.raises(InputError, match=r"NaN.*row 0, column 1"):
         as_source(masked)
 
 

@@ -23,7 +23,7 @@ def rows_of(X: Any, *, gaps: bool, sparse: bool, name: str) -> MemorySource:
         X = X.detach().cpu()
         X = (X.float() if "bfloat16" in str(X.dtype) else X).numpy()
     elif isinstance(X, np.ma.MaskedArray):
-        X = X.astype(np.float64).filled(np.nan)
+        X = np.ma.filled(X.astype(np.float64), np.nan)
     elif not isinstance(X, np.ndarray | list | tuple):
         from .frames import columns_of
 
@@ -82,14 +82,14 @@ def _dense(X: Array, gaps: bool, name: str) -> MemorySource:
     return MemorySource(Block(0, X))
 
 
-def _find_bad(X: Array, gaps: bool, name: str, columns: tuple[str, ...] | None = None) -> None:
+def _find_bad(X: Array, gaps: bool, name: str) -> None:
     """Raise scikit-learn's phrase, and say where, for the first infinity, or NaN if gaps are not taken."""
     for lo in range(0, len(X), 65536):
         part = X[lo : lo + 65536]
         for what, bad in (("infinity", np.isinf(part)), ("NaN", np.isnan(part))):
             if (what == "infinity" or not gaps) and bad.any():
                 i, j = (int(v) for v in np.argwhere(bad)[0])
-                refuse(what, lo + i, repr(columns[j]) if columns else str(j), X.dtype, name)
+                refuse(what, lo + i, str(j), X.dtype, name)
 
 
 def refuse(what: str, row: int, column: str, dtype: Any, name: str) -> None:

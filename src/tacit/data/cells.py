@@ -91,10 +91,10 @@ _GROUPED = {".": re.compile(r"\d{1,3}(,\d{3})+"), ",": re.compile(r"\d{1,3}(\.\d
 _SPACED = re.compile(r"\d{1,3}([ \u00a0\u202f'’]\d{3})+(?!\d)")
 
 
-def _decides(body: str) -> str:
+def decides(body: str) -> str:
     """The decimal mark that this number alone proves, or nothing: 1,5 proves a comma, 1,234 is of two minds.
 
-    >>> [_decides(b) for b in ("1,5", "0,125", "1,234", "1.234.567,8", "1,234,567", "3.25", "12")]
+    >>> [decides(b) for b in ("1,5", "0,125", "1,234", "1.234.567,8", "1,234,567", "3.25", "12")]
     [',', ',', '', ',', '.', '.', '']
     """
     comma, dot = body.count(","), body.count(".")
@@ -111,7 +111,7 @@ def _decides(body: str) -> str:
 
 def decimal_mark(bodies: Iterable[str], default: str = ".") -> str:
     """The decimal mark of a column, ``default`` where nothing proves one; empty where cells contradict each other."""
-    proofs = {p for p in map(_decides, bodies) if p}
+    proofs = {p for p in map(decides, bodies) if p}
     return (proofs or {default}).pop() if len(proofs) < 2 else ""
 
 
@@ -130,14 +130,22 @@ def _value(m: re.Match[str], mark: str) -> float | None:
     return -value if negative else value
 
 
+def plain_numbers(column: Any, default: str = ".") -> Numbers | None:
+    """A text column of numbers and empty cells alone, as computers write them; None for any other."""
+    if default != "." and pc.any(pc.match_substring(column, ".")).as_py():
+        return None
+    try:
+        values = pc.fill_null(pc.cast(column, pa.float64()), np.nan)
+    except pa.ArrowInvalid:
+        return None
+    return Numbers(values.to_numpy(zero_copy_only=False), ".", (), {}, "", _padded(column))
+
+
 def numbers(column: Any, default: str = ".") -> Numbers:
     """A text column as numbers; ``default`` is its decimal mark where no cell proves one."""
-    if default == "." or not pc.any(pc.match_substring(column, ".")).as_py():
-        try:
-            values = pc.cast(column, pa.float64())  # plain numbers and empty cells
-            return Numbers(_doubles(values), ".", (), {}, "", _padded(column))
-        except pa.ArrowInvalid:
-            pass
+    plain = plain_numbers(column, default)
+    if plain is not None:
+        return plain
     cells = texts(column)
     held = cells.counts()
     found = {t: m for t in held if (m := _NUMBER.fullmatch(t))}
@@ -165,13 +173,6 @@ def _padded(column: Any) -> bool:
         return False
     first = pc.any(pc.match_substring_regex(column, r"^0\d+$")).as_py()
     return bool(first) and not pc.any(pc.match_substring_regex(column, r"[.eE]")).as_py()
-
-
-def _doubles(values: Any) -> Doubles:
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    out: Doubles = pc.fill_null(values, np.nan).to_numpy(zero_copy_only=False)
-    return out
 
 
 _ORDERS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y")  # month before day where both fit

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from ..errors import InputError
 from ..typing import Array
-from .cells import FROM_DIGITS, Dates, Numbers, dates, is_text, level_of, numbers, step_of, texts
+from .cells import FROM_DIGITS, Dates, Numbers, dates, is_text, level_of, numbers, plain_numbers, step_of, texts
 from .schema import OTHER, ColumnSchema, Kind
 
 MOST_LEVELS = 64  # of a category, "(other)" included
@@ -44,7 +44,7 @@ def infer(name: str, column: Any, kind: Kind | None = None, *, default: str = ".
     if pa.types.is_dictionary(t):  # declared to be a category by the library that it comes from
         plain = column.cast(t.value_type).cast(pa.large_string())
         if kind in (None, Kind.BINARY, Kind.CATEGORY):
-            order = [str(v) for v in column.dictionary.to_pylist()] if t.ordered else []
+            order = [str(v).strip() for v in column.dictionary.to_pylist()] if t.ordered else []
             return _words(blank, plain, kind or Kind.CATEGORY, order)
         return _text(blank, plain, kind, default, named)
     if pa.types.is_boolean(t) and kind in (None, Kind.BINARY, Kind.CATEGORY):
@@ -59,11 +59,10 @@ def infer(name: str, column: Any, kind: Kind | None = None, *, default: str = ".
         return replace(blank, kind=Kind.DATETIME, dtype="date32[day]" if pa.types.is_date(t) else "timestamp[us]")
     if pa.types.is_nested(t) or pa.types.is_binary(t) or pa.types.is_large_binary(t):
         raise InputError(f"column {name!r} holds {t}, not numbers, words or dates: take it out or unpack it")
-    if pa.types.is_integer(t) and kind in (None, Kind.DATETIME):
-        points = _dates_in_digits(column, kind)
-        if points is not None:
-            return _dates(blank, points)
-    return _number(blank, Numbers(_plain(column), ".", (), {}, "", False), kind, named)
+    x = _plain(column)
+    if kind is Kind.DATETIME or (kind is None and pa.types.is_integer(t) and _like_days(x)):
+        return _text(blank, column.cast(pa.large_string()), kind, default, named)
+    return _number(blank, Numbers(x, ".", (), {}, "", False), kind, named)
 
 
 def _plain(column: Any) -> Array:
@@ -76,6 +75,9 @@ def _plain(column: Any) -> Array:
 
 def _text(blank: ColumnSchema, column: Any, kind: Kind | None, default: str, named: bool) -> ColumnSchema:
     """Text: numbers if they all are, else dates if they all are, else words."""
+    read = None if kind is Kind.DATETIME else plain_numbers(column, default)
+    if read is not None and not read.padded and not _like_days(read.values):
+        return _number(blank, read, kind, named)
     cells = texts(column)
     counts = cells.counts()
     seen = sum(counts.values())
@@ -83,14 +85,14 @@ def _text(blank: ColumnSchema, column: Any, kind: Kind | None, default: str, nam
     if not seen:
         return replace(blank, notice="no cell holds a value")
     if kind in (None, Kind.DATETIME):
-        digits = all(t.isdigit() for t in list(counts)[:50])
-        points = _dates_in_digits(column, kind) if digits else dates(column)
+        days = FROM_DIGITS if kind is Kind.DATETIME else FROM_DIGITS[:1] if read is not None else ()
+        points = dates(column, days)
         if points is not None:
             return _dates(blank, points)
         if kind is Kind.DATETIME:
             wrong = next((t for t in counts if dates(pa.array([t]), FROM_DIGITS) is None), next(iter(counts)))
             raise InputError(f"column {blank.name!r} cannot be read as dates: {wrong!r} is none, or of another form")
-    read = numbers(column, default)
+    read = numbers(column, default) if read is None else read
     strays = sum(read.strays.values())
     some = strays < seen and not np.isnan(read.values).all()
     if kind in (Kind.NUMBER, Kind.COUNT):
@@ -103,15 +105,10 @@ def _text(blank: ColumnSchema, column: Any, kind: Kind | None, default: str, nam
     return _words(blank, column, kind, [])
 
 
-def _dates_in_digits(column: Any, kind: Kind | None) -> Dates | None:
-    """20240131 as a date, where every cell can be one; 1952 only where the user says so."""
-    whole = column if is_text(column) else column.cast(pa.large_string())
-    if kind is Kind.DATETIME:
-        return dates(whole, FROM_DIGITS)
-    first = [t for t in texts(whole.slice(0, 1000)).counts()]
-    if len(first) < 3 or not all(len(t) == 8 and "1900" <= t[:4] <= "2100" for t in first):
-        return None
-    return dates(whole, FROM_DIGITS[:1])
+def _like_days(x: Array) -> bool:
+    """Whether all numbers could be days written as 20240131, and there are some."""
+    x = x[~np.isnan(x)]
+    return len(x) > 2 and bool(x.min() >= 19000101 and x.max() <= 21001231 and (x == np.rint(x)).all())
 
 
 def _dates(blank: ColumnSchema, points: Dates) -> ColumnSchema:
@@ -142,9 +139,10 @@ def _words(blank: ColumnSchema, column: Any, kind: Kind | None, order: list[str]
             return replace(blank, kind=left, notice=f"{why}: {many}")
     rank = {t: i for i, t in enumerate(order or sorted(counts, key=_natural))}
     kept, notice = _frequent(counts)
-    levels = sorted(kept, key=lambda t: rank[t])
-    natural = Kind.BINARY if distinct == 2 else Kind.CATEGORY
-    return replace(blank, kind=kind or natural, levels=(*levels, *[OTHER] * (notice != "")), notice=notice)
+    levels = sorted({*kept, OTHER} if notice else kept, key=lambda t: (t == OTHER, rank.get(t, len(rank))))
+    return replace(
+        blank, kind=kind or (Kind.BINARY if distinct == 2 else Kind.CATEGORY), levels=tuple(levels), notice=notice
+    )
 
 
 def _no_category(counts: dict[str, int], seen: int) -> tuple[Kind | None, str]:
@@ -196,7 +194,7 @@ def _number(blank: ColumnSchema, read: Numbers, kind: Kind | None, named: bool) 
     if not len(values):
         return replace(blank, n_missing=len(gaps), notice="no cell holds a value")
     step = step_of(values)
-    integers = step == 1.0
+    integers = step == 1.0 and bool(np.abs(values).max() < 2.0**62)
     notices = [said for said in (stray_notice(read), _sign_notice(read), _sentinel(values, counts)) if said]
     number = replace(
         blank,

@@ -7,7 +7,7 @@ import gzip
 import io
 import os
 import re
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import InputError
-from .cells import MISSING, _decides
+from .cells import MISSING, decides
 from .frames import check_names
 from .schema import nearest_name
 
@@ -174,7 +174,7 @@ def _csv(file: Path) -> Raw:
         decimal = _decimal(lines, delimiter)
     except csv.Error as error:
         raise InputError(f"{file} is no table that can be read: {error}") from None
-    names = [name.strip() or f"column {j + 1}" if header else f"x{j}" for j, name in enumerate(first)]
+    names = [(name.strip() or f"column {j + 1}") if header else f"x{j}" for j, name in enumerate(first)]
     check_names(names, f"{file}: ")
     if not header:
         notices.append(f"{file}: the first line holds data and no names, so the columns are called x0, x1, ...")
@@ -201,15 +201,15 @@ def _csv(file: Path) -> Raw:
     except pa.ArrowInvalid as error:
         raise InputError(f"{file} is no table that can be read: {_first_line(error)}") from None
     if ragged:
-        _explain_ragged(file, data, delimiter)
+        _explain_ragged(file, data, delimiter, skip)
     return Raw(_checked(file, frame.slice(1) if header else frame), decimal, tuple(notices), header)
 
 
-def _explain_ragged(file: Path, data: bytes, delimiter: str) -> None:
+def _explain_ragged(file: Path, data: bytes, delimiter: str, skip: int) -> None:
     text = io.StringIO(data.decode(errors="replace"), newline="")
     reader = csv.reader(text, delimiter=delimiter)
-    width, line = 0, 1
-    for row in reader:
+    width, line = 0, 1 + skip
+    for row in islice(reader, skip, None):
         width = width or len(row)
         if row and len(row) != width:
             raise InputError(
@@ -309,7 +309,7 @@ def _decimal(lines: list[str], delimiter: str) -> str:
     """The decimal mark of the file: what its first numbers prove, a comma where ``;`` leaves it open."""
     cells = (c.strip() for row in csv.reader(lines[1:1000], delimiter=delimiter) for c in row)
     found = [c for c in cells if _PLAIN.fullmatch(c)]
-    proofs = [_decides(c.lstrip("+-").rstrip("%").split("e")[0].split("E")[0]) for c in found]
+    proofs = [decides(c.lstrip("+-").rstrip("%").split("e")[0].split("E")[0]) for c in found]
     commas, dots = proofs.count(","), proofs.count(".")
     if commas or dots:
         return "," if commas > dots else "."

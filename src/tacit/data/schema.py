@@ -145,7 +145,7 @@ def _numbers(column: ColumnSchema, x: Array) -> Any:
     if column.kind is Kind.COUNT:
         x = np.maximum(x, 0.0)
     if column.step is not None:
-        x = np.rint(x) if column.step == 1 else np.round(x, round(-np.log10(column.step)))
+        x = np.round(x, round(-np.log10(column.step)))
     if column.dtype == "int64" and column.step is not None:
         return pa.array(np.clip(x, -(2.0**62), 2.0**62).astype(np.int64), mask=gap)
     return pa.array(x, mask=gap)
