@@ -17,8 +17,8 @@ from typer.core import TyperGroup
 
 from ..errors import TacitError
 
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
+out = Console(soft_wrap=True, emoji=False)
+err = Console(stderr=True, soft_wrap=True, emoji=False)
 
 TablePath = Annotated[
     str, typer.Argument(metavar="TABLE", help="A file (.csv .parquet .xlsx .jsonl .npy .npz) or sample:NAME.")

@@ -52,7 +52,7 @@ def explore(
             with tables.whole(output) as path:
                 found.save(path)
     if as_json:
-        out.print(found.json(), markup=False, highlight=False, soft_wrap=True)
+        print(found.json())
         return
     out.print(f"[bold]{escape(found.findings['headline'])}[/]", highlight=False)
     for line in found.findings["summary"]:
