@@ -269,6 +269,12 @@ def test_display_shows_cells_as_they_came(tmp_path):
         table.arrow(["prize"])
 
 
+def test_later_cells_are_not_rounded_to_the_steps_of_fit():
+    schema = Table.read({"n": [1, 20, 3], "x": [0.1, 0.2, 0.4], "d": ["2020-01-01", "2020-01-02", "2020-01-05"]}).schema
+    later = {"n": [-1.5, 2], "x": [0.125, 1 / 3], "d": [dt.datetime(2020, 1, 1, 12), None]}
+    assert Table.conform(later, schema).arrow().to_pydict() == later
+
+
 def test_weights_go_with_the_rows():
     table = Table.read(COLUMNS, weight=[1, 2, 3, 4])
     np.testing.assert_array_equal(table.weight, [1, 2, 3, 4])

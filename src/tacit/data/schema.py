@@ -164,7 +164,7 @@ def _levels(column: ColumnSchema, z: Array) -> Any:
 
 def nearest_name(name: str, names: Any) -> str:
     """A hint for a message: the name that was probably meant, or nothing."""
-    near = get_close_matches(name, [str(n) for n in names], n=1)
+    near = get_close_matches(name, [str(n) for n in names], n=1, cutoff=0.7)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

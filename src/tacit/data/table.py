@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
@@ -11,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import ArgumentError, DataNotice, InputError, SchemaError
+from ..typing import Array
 from .block import Block
+from .cells import step_of
 from .encode import encode
 from .frames import arrow_column, check_names, to_frame, whole
 from .infer import infer
@@ -136,8 +139,10 @@ class Table(MemorySource):
         >>> Table.read({"size": ["2", "3"], "day": ["Sat", "Sun"]}).arrow(["size"]).to_pylist()
         [{'size': 2}, {'size': 3}]
         """
-        codes = self.block.codes
-        decoded = self.schema.decode(self.block.x, np.empty((self.n, 0)) if codes is None else codes)
+        x, codes = self.block.x, self.block.codes
+        own = {c.name: _as_it_is(c, cells) for c, cells in zip(self.schema.numeric, x.T, strict=True)}
+        schema = Schema(tuple(own.get(c.name, c) for c in self.schema.columns))
+        decoded = schema.decode(x, np.empty((self.n, 0)) if codes is None else codes)
         names = list(self.names if columns is None else columns)
         for name in names:
             if name not in self.names:
@@ -147,6 +152,14 @@ class Table(MemorySource):
     def _say(self) -> None:
         if self.notices:
             warnings.warn("; ".join(self.notices), DataNotice, stacklevel=3)
+
+
+def _as_it_is(column: ColumnSchema, x: Array) -> ColumnSchema:
+    """The type of these cells, which need not be that of ``fit``: decoding must round none of them."""
+    step = step_of(x[~np.isnan(x)])
+    if column.kind is Kind.DATETIME:
+        return replace(column, dtype="date32[day]" if step == 1 else "timestamp[us]")
+    return replace(column, step=step, dtype="int64" if step == 1 else "double", kind=Kind.NUMBER)
 
 
 def _raw(X: object) -> Raw:
