@@ -1,211 +1,197 @@
-"""How many components: mixtures of 1, 2, ... components on a sample of the rows, and a criterion that picks one."""
+"""How many groups: the parts of a mixture that together are no more than one cloud are one group.
+
+A mixture of products needs several parts for one correlated, skewed or flat cloud, and no criterion of its likelihood
+can tell them from groups. Two things are asked of every union, beginning with the least evident:
+
+* Is there more in it than in one cloud? The gain of BIC by 2, 3, ... parts over one is compared with the gain in draws
+  of the cloud (the bootstrapped likelihood ratio of McLachlan 1987, with a cloud of any margins as the null).
+* Do its sides lie in different places? Their centres must be more than two standard deviations apart, where two equal
+  normals begin to have two modes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
+from scipy.special import logsumexp, ndtri
 
 from ..data.block import Block
-from ..data.source import Source
-from ..em.engine import em
+from ..data.memory import MemorySource
 from ..typing import Array, Doubles
-from .families.family import Family
+from .cloud import Cloud, correlations, order_levels, positive, ranked_cells
+from .families.product import Product
 from .mixture import Mixture, MixtureParams
+from .search import Candidate, Search
+
+ASKED = 2048  # rows that a question is asked of, at most
+MOST = 8  # parts that a question goes up to
+FEW = 20  # rows below which no question is asked
+DRAWS = (5, 20)  # clouds drawn at first, and in all where the first leave a doubt
+CLEAR = (1.0, 10.0)  # standard deviations: no doubt below the one and above the other
+CERTAIN = 3.0  # standard deviations above the clouds that make groups
+LEAST = 2.0  # nats: the least standard deviation that is believed
+APART = 2.0  # standard deviations between centres
+
+Unit = tuple[int, ...]  # the numbers of some parts
 
 
-class Candidate(NamedTuple):
-    """A mixture of K components and what the criteria say of it."""
+class Evidence(NamedTuple):
+    """The gain of BIC / 2 by more than one part over one, in nats: in the rows, and in clouds drawn like them."""
 
-    n_components: int
-    params: MixtureParams
-    log_likelihood: float  # Σ w log p(x)
-    n_parameters: int
-    bic: float  # -2 log-likelihood + p log Σw (Schwarz 1978); lower is better
-    aic: float
-    icl: float  # BIC + 2 Σ w H(z | x) (Biernacki, Celeux and Govaert 2000)
+    rows: int
+    gain: float
+    cloud: float  # mean of the draws
+    sd: float  # of the draws
+    draws: int
+    gains: list[float]  # of the rows, with 1, 2, ... parts
+    cloud_gains: list[float]  # mean of the draws
 
+    @property
+    def z(self) -> float:
+        """How many standard deviations the rows are above the clouds."""
+        return (self.gain - self.cloud) / self.sd
 
-@dataclass(frozen=True)
-class Search:
-    """How mixtures are fitted while their number is sought."""
-
-    family: Family[Any, Any]
-    levels: tuple[int, ...]
-    n_init: int = 3
-    tol: float = 1e-5
-    max_iter: int = 200
-    patience: int = 3  # stop after so many numbers of components without a better criterion
-
-    def path(
-        self,
-        source: Source,
-        most: int,
-        criterion: str,
-        rng: np.random.Generator,
-        on_fit: Callable[[Candidate], None] | None = None,
-    ) -> list[Candidate]:
-        """Candidates with 1, 2, ... components, until the criterion has clearly turned or ``most`` is reached."""
-        found: list[Candidate] = []
-        space = feature_space(source, self.levels)
-        for K in range(1, most + 1):
-            found.append(self.fit(source, K, space, rng, found[-1].params if found else None))
-            if on_fit is not None:
-                on_fit(found[-1])
-            values = [getattr(c, criterion) for c in found]
-            if len(found) - 1 - int(np.argmin(values)) >= self.patience:
-                break
-        return found
-
-    def fit(
-        self,
-        source: Source,
-        K: int,
-        space: Doubles,
-        rng: np.random.Generator,
-        fewer: MixtureParams | None = None,
-    ) -> Candidate:
-        """The best of several starts: k-means in ``space`` [n, f], and a mixture of K - 1 with one component split.
-
-        Every start runs a few steps, the best two run on (Biernacki, Celeux and Govaert 2003).
-        """
-        model = Mixture(K, self.family)
-        starts = [
-            _start(model, source, 0.8 * np.eye(K)[seeds(space, source, K, rng)] + 0.2 / K)
-            for _ in range(self.n_init if K > 1 else 1)
-        ]
-        if fewer is not None and K > 2:
-            starts += [_start(model, source, r) for r in splits(fewer, self.family, source, space, rng)]
-        short = [em(model, source, p, tol=self.tol, max_iter=8, rng=rng) for p in starts]
-        short.sort(key=lambda fit: -fit.objective)
-        long = [em(model, source, f.params, tol=self.tol, max_iter=self.max_iter, rng=rng) for f in short[:2]]
-        return candidate(model, source, max(long, key=lambda fit: fit.objective).params)
+    @property
+    def one_cloud(self) -> bool:
+        """Whether one cloud explains what was found."""
+        return self.z <= CERTAIN
 
 
-def candidate(model: Mixture, source: Source, params: MixtureParams) -> Candidate:
-    """The criteria of given parameters."""
+def unite(
+    best: Candidate,
+    search: Search,
+    block: Block,
+    rng: np.random.Generator,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[Array, Evidence | None]:
+    """The group of each part of ``best`` [M], numbered from 0, and the evidence that there is more than one.
 
-    def sums(block: Block) -> Doubles:
-        log_prob, r = model.posterior(params, block)
-        entropy = -(r * np.log(np.maximum(r, 1e-300))).sum(axis=1)
-        return np.array([block.w @ log_prob, block.w @ entropy, block.w.sum()])
-
-    log_likelihood, entropy, n = source.reduce(sums, rows=model.block_rows(params)).tolist()
-    p = model.K - 1 + model.family.n_parameters(params.theta)
-    bic = -2 * log_likelihood + p * np.log(max(n, 1.0))
-    return Candidate(
-        model.K, params, log_likelihood, p, float(bic), -2 * log_likelihood + 2 * p, float(bic + 2 * entropy)
-    )
-
-
-def feature_space(source: Source, levels: tuple[int, ...]) -> Doubles:
-    """A place for every row where k-means can look for starts [n, f].
-
-    Numbers are standardised and clipped at 3, categories one-hot and centred; each column has variance 1 in all, and
-    a gap stands at the mean.
+    ``block`` holds the rows, with unit weights, in an order that does not depend on where they stood. ``tell(i, m)`` is
+    called after the i-th of m questions.
     """
+    M = best.n_components
+    if M == 1 or block.n < FEW:
+        return np.zeros(M, dtype=np.int64), None
+    rows = _some(np.arange(block.n), rng)
+    asked = MemorySource(block).take(rows)
+    evidence = ask(asked, search, M + 2, rng)
+    tell(1, M)
+    if evidence.one_cloud:
+        return np.zeros(M, dtype=np.int64), evidence
+    r = Mixture(M, search.family).posterior(best.params, block).resp
+    part = np.minimum((np.cumsum(r, axis=1) <= rng.random((block.n, 1))).sum(axis=1), M - 1)  # drawn from q(z)
 
-    def block_space(block: Block) -> Doubles:
-        parts = [np.clip(np.nan_to_num((block.x - mean) / sd), -3, 3)] if block.d else []
-        for j, frequency in enumerate(frequencies):
-            assert block.codes is not None
-            code = block.codes[:, j]
-            hot = (code[:, None] == np.arange(len(frequency))) - frequency
-            parts.append(np.where(code[:, None] >= 0, hot, 0.0) / np.sqrt(max(1 - frequency @ frequency, 1e-12)))
-        return np.concatenate(parts, axis=1)
+    def together(A: Unit, B: Unit) -> bool:
+        inside = _some(np.flatnonzero(np.isin(part, A + B)), rng)
+        if len(inside) < FEW or distance(best.params, search.family, A, B) <= APART:
+            return True
+        return ask(MemorySource(block).take(inside), search, len(A + B) + 2, rng).one_cloud
 
-    mean, var = moments(source)
-    sd = np.sqrt(np.where(var > 0, var, 1.0))
-    frequencies = level_frequencies(source, levels)
-    return source.map(block_space)
-
-
-def moments(source: Source) -> tuple[Doubles, Doubles]:
-    """Mean and variance of the observed cells of every numeric column [d]; 0 where none is observed."""
-
-    def sums(block: Block, about: Doubles) -> Doubles:
-        x = block.x - about
-        seen = ~np.isnan(x)
-        x = np.where(seen, x, 0.0)
-        return np.stack([block.w @ seen, block.w @ x, block.w @ (x * x)])
-
-    d = source.shape[1]
-    n, s, _ = source.reduce(lambda block: sums(block, np.zeros(d)))
-    mean = s / np.maximum(n, 1e-300)
-    n, s, ss = source.reduce(lambda block: sums(block, mean))
-    m = s / np.maximum(n, 1e-300)
-    return mean + m, np.maximum(ss / np.maximum(n, 1e-300) - m * m, 0.0)
+    whole = {(m,): True for m in range(M)}  # unit -> whether it is one group
+    for i, (A, B) in enumerate(agglomerate(best.params, search.family, search.levels, asked, r[rows])):
+        whole[tuple(sorted(A + B))] = whole[A] and whole[B] and together(A, B)
+        tell(i + 2, M)
+    group = np.empty(M, dtype=np.int64)
+    for g, unit in enumerate(sorted((u for u, one in whole.items() if one), key=len)):
+        group[list(unit)] = g  # the largest unit that is one group comes last
+    return np.unique(group, return_inverse=True)[1], evidence
 
 
-def level_frequencies(source: Source, levels: tuple[int, ...]) -> list[Doubles]:
-    """The share of each level among the observed cells of every categorical column."""
+def ask(block: Block, search: Search, most: int, rng: np.random.Generator) -> Evidence:
+    """Whether the rows are more than one cloud: mixtures of up to ``most`` parts, of them and of clouds like them."""
+    most = min(most, MOST)
+    quick = replace(search, family=search.family.over(MemorySource(block)), n_init=2, n_splits=3, tol=1e-4)
 
-    def counts(block: Block) -> tuple[Doubles, ...]:
-        assert block.codes is not None
-        out = []
-        for j, C in enumerate(levels):
-            seen = block.codes[:, j] >= 0
-            out.append(np.bincount(block.codes[seen, j], weights=block.w[seen], minlength=C))
-        return tuple(out)
+    def gains(rows: Block) -> list[float]:
+        path = quick.path(MemorySource(rows), most, "bic", rng)
+        return [(path[0].bic - c.bic) / 2 for c in path]
 
-    return [c / max(c.sum(), 1e-300) for c in source.reduce(counts)] if levels else []
-
-
-def seeds(space: Doubles, source: Source, K: int, rng: np.random.Generator, rows: Array | None = None) -> Array:
-    """The nearest of K centres for every row [n]: k-means++ (Arthur and Vassilvitskii 2007) and a few Lloyd steps."""
-    from ..rng import draw
-
-    w, order = source.weight, source.order
-    if rows is not None:
-        keep = np.zeros(len(w), dtype=bool)
-        keep[rows] = True
-        w = np.where(keep, w, 0.0)
-    centres = space[draw(w, 1, rng, order)]
-    gap = ((space - centres) ** 2).sum(axis=1)
-    for _ in range(K - 1):
-        mass = w * gap
-        if not mass.sum() > 0:
-            mass = w
-        tries = draw(mass, 3, rng, order)
-        gaps = [np.minimum(gap, ((space - space[i]) ** 2).sum(axis=1)) for i in tries]
-        best = int(np.argmin([w @ g for g in gaps]))
-        centres, gap = np.concatenate([centres, space[tries[best]][None]]), gaps[best]
-    for _ in range(4):
-        z = nearest(space, centres)
-        mass = np.bincount(z, weights=w, minlength=K)
-        sums = (np.eye(K)[z] * w[:, None]).T @ space
-        centres = np.where(mass[:, None] > 0, sums / np.maximum(mass, 1e-300)[:, None], centres)
-    return nearest(space, centres)
+    own, cloud = gains(block), Cloud.of(block, search.levels, rng)
+    drawn: list[list[float]] = []
+    for wanted in DRAWS:
+        while len(drawn) < wanted:
+            drawn.append(gains(cloud.draw(rng)))
+        best = np.array([max(g[1:]) for g in drawn])
+        mean, sd = float(best.mean()), max(float(best.std(ddof=1)), LEAST)
+        if not CLEAR[0] < (max(own[1:]) - mean) / sd < CLEAR[1]:
+            break
+    mean_gains = np.mean([g[: min(map(len, drawn))] for g in drawn], axis=0).tolist()
+    return Evidence(block.n, max(own[1:]), mean, sd, len(drawn), own, mean_gains)
 
 
-def nearest(space: Doubles, centres: Doubles) -> Array:
-    """The nearest centre of every row [n]."""
-    z: Array = ((centres**2).sum(axis=1) - 2 * space @ centres.T).argmin(axis=1)
-    return z
+def agglomerate(
+    params: MixtureParams, family: Product, levels: tuple[int, ...], block: Block, r: Doubles
+) -> Iterator[tuple[Unit, Unit]]:
+    """Pairs of units to be united, M - 1 of them: each time those that lose least by becoming one cloud.
+
+    What a unit U of parts knows beyond a cloud is the dependence between columns that its mixture explains, less that
+    of a normal with the same correlations R:
+    c(U) = Σ_i r_iU [log p_U(x_i) - Σ_j log p_U(x_ij)] + ½ N_U log |R|, and a union costs c(U ∪ V) - c(U) - c(V).
+    """
+    logs = family.cell_log_prob(params.theta, block)  # D x [n, M]
+    joint = np.sum(logs, axis=0) + params.log_weights
+    scored = _Scores(ranked_cells(block, order_levels(block, levels)))
+    costs: dict[Unit, float] = {(m,): 0.0 for m in range(len(params.log_weights))}
+
+    def cost(U: Unit) -> float:
+        if U not in costs:
+            u = list(U)
+            log_π = params.log_weights[u] - logsumexp(params.log_weights[u])
+            log_p: Doubles = np.asarray(logsumexp(joint[:, u], axis=1)) - logsumexp(params.log_weights[u])
+            margins = sum(logsumexp(log[:, u] + log_π, axis=1) for log in logs)
+            w = r[:, u].sum(axis=1)
+            R = positive(correlations(scored(w), w))
+            costs[U] = float(w @ (log_p - margins) + 0.5 * w.sum() * np.linalg.slogdet(R)[1])
+        return costs[U]
+
+    units: list[Unit] = [(m,) for m in range(len(params.log_weights))]
+    while len(units) > 1:
+        _, A, B = min(
+            (cost(tuple(sorted(A + B))) - cost(A) - cost(B), A, B) for i, A in enumerate(units) for B in units[i + 1 :]
+        )
+        units = [*(u for u in units if u not in (A, B)), tuple(sorted(A + B))]
+        yield A, B
 
 
-def splits(
-    fewer: MixtureParams, family: Family[Any, Any], source: Source, space: Doubles, rng: np.random.Generator
-) -> list[Doubles]:
-    """Responsibilities [n, K] that come from K - 1 components by dividing one of them, each in turn."""
-    model = Mixture(len(fewer.log_weights), family)
-    r = source.map(lambda block: model.posterior(fewer, block).resp)
-    out = []
-    for k in range(model.K):
-        rows = np.flatnonzero((r[:, k] > 0.3) & (source.weight > 0))
-        if len(rows) < 2:
-            continue
-        side = np.full(len(r), 0.5)
-        side[rows] = np.where(seeds(space, source, 2, rng, rows)[rows] == 1, 0.9, 0.1)
-        new = r[:, k] * side
-        divided = np.concatenate([r, new[:, None]], axis=1)
-        divided[:, k] -= new
-        out.append(divided)
-    return out
+def distance(params: MixtureParams, family: Product, A: Unit, B: Unit) -> float:
+    """Mahalanobis' distance between the centres of two units, by the mean of their covariances; levels one-hot."""
+
+    def moments(U: Unit) -> tuple[Doubles, Doubles]:
+        u = list(U)
+        π = np.exp(params.log_weights[u] - logsumexp(params.log_weights[u]))
+        return family.moments(tuple(type(θ)(*(a[u] for a in θ)) for θ in params.theta), π)
+
+    (a, S), (b, T) = moments(A), moments(B)
+    pooled = (S + T) / 2
+    scale = np.sqrt(np.maximum(np.diag(pooled), 1e-300))
+    δ = (a - b) / scale
+    R = pooled / (scale[:, None] * scale) + 1e-9 * np.eye(len(scale))  # one-hot columns sum to 1
+    return float(np.sqrt(max(δ @ np.linalg.solve(R, δ), 0.0)))
 
 
-def _start(model: Mixture, source: Source, r: Doubles) -> MixtureParams:
-    """The M-step at given responsibilities [n, K]."""
-    return model.from_responsibilities(source, lambda block: r[block.start : block.start + block.n])
+def _some(rows: Array, rng: np.random.Generator) -> Array:
+    """At most ``ASKED`` of the rows, in order."""
+    return rows if len(rows) <= ASKED else np.sort(rng.choice(rows, ASKED, replace=False))
+
+
+class _Scores:
+    """Normal scores of the rows' cells under any weights, the sorting done once."""
+
+    def __init__(self, cells: Doubles) -> None:
+        self.columns = []
+        for column in cells.T:
+            rows = np.flatnonzero(~np.isnan(column))
+            self.columns.append((rows, np.unique(column[rows], return_inverse=True)[1]))
+        self.shape = cells.shape
+
+    def __call__(self, weight: Doubles) -> Doubles:
+        out = np.zeros(self.shape)
+        for j, (rows, at) in enumerate(self.columns):
+            mass = np.bincount(at, weights=weight[rows])
+            if mass.sum() > 1e-9:
+                score = ndtri(np.clip((np.cumsum(mass) - mass / 2) / mass.sum(), 1e-9, 1 - 1e-9))
+                out[rows, j] = (score - mass @ score / mass.sum())[at]
+        return out

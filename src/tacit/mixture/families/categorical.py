@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from ...data.block import Block
 from ...data.source import Source
+from ...kernels.parts import CategoricalPart, CategoricalSums
 from ...typing import Array, Doubles, Floats
 from .family import Cells, Family
 
@@ -22,14 +23,8 @@ class CategoricalParams(NamedTuple):
     log_p: Doubles
 
 
-class CategoricalStats(NamedTuple):
-    """Expected level counts [K, L]."""
-
-    counts: Doubles
-
-
 @dataclass(frozen=True)
-class Categorical(Family[CategoricalParams, CategoricalStats]):
+class Categorical(Family[CategoricalParams, CategoricalSums]):
     """p(x | k) = Π_j p_kj[x_j] over the observed codes; a gap (-1) contributes nothing.
 
     Column j has ``levels[j]`` levels and the prior p_kj ~ Dirichlet(1 + s / C_j, ...), as if ``smoothing`` = s more
@@ -67,10 +62,10 @@ class Categorical(Family[CategoricalParams, CategoricalStats]):
         out: Doubles = self.one_hot(block) @ θ.log_p.T
         return out
 
-    def stats(self, θ: CategoricalParams, block: Block, r: Floats) -> CategoricalStats:
-        return CategoricalStats(np.ascontiguousarray((self.one_hot(block).T @ r).T))
+    def stats(self, θ: CategoricalParams, block: Block, r: Floats) -> CategoricalSums:
+        return CategoricalSums(np.ascontiguousarray((self.one_hot(block).T @ r).T))
 
-    def update(self, t: CategoricalStats, θ: CategoricalParams) -> CategoricalParams:
+    def update(self, t: CategoricalSums, θ: CategoricalParams) -> CategoricalParams:
         mass = t.counts + self.prior
         total = np.repeat(np.add.reduceat(mass, self.edges[:-1], axis=1), self.levels, axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -90,3 +85,22 @@ class Categorical(Family[CategoricalParams, CategoricalStats]):
         if self.smoothing == 0:
             return 0.0
         return float((θ.log_p @ self.prior).sum())
+
+    def native(self, θ: CategoricalParams) -> CategoricalPart:
+        c = len(self.levels)
+        return CategoricalPart(np.arange(c, dtype=np.int32), np.array(self.levels, dtype=np.int32), θ.log_p)
+
+    def cell_log_prob(self, θ: CategoricalParams, block: Block) -> list[Doubles]:
+        """log p(x_ij | k) of each column [b, K]; a gap is 0."""
+        assert block.codes is not None
+        gap = np.zeros((len(θ.log_p), 1))  # where code -1 looks
+        tables = [np.concatenate([θ.log_p[:, lo:hi], gap], axis=1) for lo, hi in pairwise(self.edges)]
+        return [table[:, code].T for table, code in zip(tables, block.codes.T, strict=True)]
+
+    def within(self, θ: CategoricalParams, π: Doubles) -> tuple[Doubles, Doubles]:
+        """The means of each component, levels one-hot [K, L], and Σ_k π_k cov_k [L, L]."""
+        p = np.exp(θ.log_p)
+        covariance = np.diag(π @ p)
+        for lo, hi in pairwise(self.edges):
+            covariance[lo:hi, lo:hi] -= (p[:, lo:hi] * π[:, None]).T @ p[:, lo:hi]
+        return p, covariance

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from ...data.block import Block
 from ...data.source import Source
+from ...kernels.parts import GaussianPart, GaussianSums
 from ...typing import Array, Doubles, Floats
 from .family import Cells, Family
 
@@ -20,52 +22,62 @@ class NormalParams(NamedTuple):
     var: Doubles
 
 
-class NormalStats(NamedTuple):
-    """Sums over observed cells about the means [K, d]: Σ r, Σ r (x - μ), Σ r (x - μ)²."""
-
-    counts: Doubles
-    first: Doubles
-    second: Doubles
-
-
 @dataclass(frozen=True, eq=False)
-class Normal(Family[NormalParams, NormalStats]):
-    """p(x | k) = Π_j N(x_j; μ_kj, v_kj) over the observed cells, with v_kj >= ``floor``_j.
+class Normal(Family[NormalParams, GaussianSums]):
+    """p(x | k) = Π_j N(x_j; μ_kj, v_kj) over the observed cells, with v_kj >= floor_j.
 
     Each variance has the prior v^(-ν/2) exp(-ν s_j / 2v), as if ν = ``smoothing`` more rows of each component lay a
-    squared distance s_j = ``spread``_j from its mean; the M-step is v = max((S + ν s) / (N + ν), floor). The bound
-    makes it a constrained maximum: the objective never falls and is bounded above, which the likelihood of a free
-    normal mixture is not (Hathaway 1985). ``centre`` [d] is subtracted first: in float64 and with v >= floor, the loss
-    by multiplying squares out is below (range² / floor) · 1e-16.
+    squared distance s_j, a tenth of the column's variance, from its mean; the M-step is
+    v = max((S + ν s) / (N + ν), floor). The bound makes it a constrained maximum: the objective never falls and is
+    bounded above, which the likelihood of a free normal mixture is not (Hathaway 1985). It is ``reg`` times the
+    column's variance, and at least step² / 2π where cells are recorded to a step: the probability of a cell,
+    density times step, is at most 1.
     """
 
-    centre: Doubles  # [d]
-    floor: Doubles  # [d]
-    spread: Doubles  # [d]
-    smoothing: float = 0.0
+    mean: Doubles  # [d], of all rows: subtracted first, so that squares lose little when multiplied out
+    var: Doubles  # [d], of all rows
+    step: Doubles  # [d], 0 where none is known
+    reg: float
+    smoothing: float
+
+    @classmethod
+    def over(cls, source: Source, step: Doubles, reg: float, smoothing: float) -> Self:
+        """The family for these rows."""
+        return cls(*moments(source), step, reg, smoothing)
+
+    @cached_property
+    def floor(self) -> Doubles:
+        """The least variances [d]; a constant column gets one far below its own size."""
+        tiny = np.where(self.mean != 0, 1e-12 * self.mean**2, 1e-12)
+        return np.maximum(np.maximum(self.reg * self.var, self.step**2 / (2 * np.pi)), np.where(self.var > 0, 0, tiny))
+
+    @cached_property
+    def spread(self) -> Doubles:
+        """s_j [d]."""
+        return np.maximum(0.1 * self.var, self.floor)
 
     def _cells(self, block: Block) -> tuple[Doubles, Doubles]:
-        x = block.x - self.centre
+        x = block.x - self.mean
         gap = np.isnan(x)
         return np.where(gap, 0.0, x), (~gap).astype(np.float64)
 
     def blank(self, K: int, source: Source) -> NormalParams:
-        return NormalParams(np.tile(self.centre, (K, 1)), np.tile(np.maximum(10 * self.spread, self.floor), (K, 1)))
+        return NormalParams(np.tile(self.mean, (K, 1)), np.tile(np.maximum(self.var, self.floor), (K, 1)))
 
     def log_prob(self, θ: NormalParams, block: Block) -> Floats:
         x, seen = self._cells(block)
-        μ, λ = θ.mean - self.centre, 1 / θ.var
+        μ, λ = θ.mean - self.mean, 1 / θ.var
         # -½ [log 2πv + (x - μ)² / v], the square multiplied out so that K is the side of a matrix product
         quadratic: Doubles = (x * x) @ λ.T - 2 * (x @ (μ * λ).T) + seen @ (μ * μ * λ + np.log(2 * np.pi * θ.var)).T
         return -0.5 * quadratic
 
-    def stats(self, θ: NormalParams, block: Block, r: Floats) -> NormalStats:
+    def stats(self, θ: NormalParams, block: Block, r: Floats) -> GaussianSums:
         x, seen = self._cells(block)
         N, s, ss = r.T @ seen, r.T @ x, r.T @ (x * x)
-        shift = θ.mean - self.centre
-        return NormalStats(N, s - N * shift, ss - shift * (2 * s - N * shift))
+        shift = θ.mean - self.mean
+        return GaussianSums(N, s - N * shift, ss - shift * (2 * s - N * shift))
 
-    def update(self, t: NormalStats, θ: NormalParams) -> NormalParams:
+    def update(self, t: GaussianSums, θ: NormalParams) -> NormalParams:
         some = t.counts > 1e-12  # else the column says nothing about the component, which keeps its place
         N = np.where(some, t.counts, 1.0)
         m = t.first / N  # of x - μ
@@ -86,3 +98,35 @@ class Normal(Family[NormalParams, NormalStats]):
         blank = self.blank(len(bad), source)
         x = np.where(np.isnan(rows.x), blank.mean, rows.x)
         return NormalParams(np.where(bad[:, None], x, θ.mean), np.where(bad[:, None], blank.var, θ.var))
+
+    def native(self, θ: NormalParams) -> GaussianPart:
+        return GaussianPart("diag", np.arange(θ.mean.shape[1], dtype=np.int32), θ.mean, 1 / np.sqrt(θ.var))
+
+    def cell_log_prob(self, θ: NormalParams, block: Block) -> list[Doubles]:
+        """log p(x_ij | k) of each column [b, K]; a gap is 0."""
+        out = []
+        for x, μ, v in zip(block.x.T, θ.mean.T, θ.var.T, strict=True):
+            cell = -0.5 * (np.log(2 * np.pi * v) + (x[:, None] - μ) ** 2 / v)
+            out.append(np.where(np.isnan(cell), 0.0, cell))
+        return out
+
+    def within(self, θ: NormalParams, π: Doubles) -> tuple[Doubles, Doubles]:
+        """The means of each component [K, d] and Σ_k π_k cov_k [d, d]."""
+        return θ.mean, np.diag(π @ θ.var)
+
+
+def moments(source: Source) -> tuple[Doubles, Doubles]:
+    """Mean and variance of the observed cells of every numeric column [d]; 0 where none is observed."""
+
+    def sums(block: Block, about: Doubles) -> Doubles:
+        x = block.x - about
+        seen = ~np.isnan(x)
+        x = np.where(seen, x, 0.0)
+        return np.stack([block.w @ seen, block.w @ x, block.w @ (x * x)])
+
+    d = source.shape[1]
+    n, s, _ = source.reduce(lambda block: sums(block, np.zeros(d)), rows=65536)
+    mean = s / np.maximum(n, 1e-300)
+    n, s, ss = source.reduce(lambda block: sums(block, mean), rows=65536)
+    m = s / np.maximum(n, 1e-300)
+    return mean + m, np.maximum(ss / np.maximum(n, 1e-300) - m * m, 0.0)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from ...data.block import Block
 from ...data.source import Source
-from ...typing import Array, Floats
+from ...typing import Array, Doubles, Floats
+from .categorical import Categorical
 from .family import Cells, Family
+from .normal import Normal
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,13 @@ class Product(Family[tuple[Any, ...], tuple[Any, ...]]):
     maximum likelihood asks for when cells are missing at random (Little and Rubin 2002, section 6.2).
     """
 
-    parts: tuple[Family[Any, Any], ...]
+    parts: tuple[Normal | Categorical, ...]
+
+    def over(self, source: Source) -> Self:
+        """The same for other rows: bounds and priors that depend on the columns' overall variances are theirs."""
+        return type(self)(
+            tuple(p.over(source, p.step, p.reg, p.smoothing) if isinstance(p, Normal) else p for p in self.parts)
+        )
 
     def blank(self, K: int, source: Source) -> tuple[Any, ...]:
         return tuple(part.blank(K, source) for part in self.parts)
@@ -56,5 +65,16 @@ class Product(Family[tuple[Any, ...], tuple[Any, ...]]):
         return tuple(part.replace(t, bad, rows, source) for part, t in zip(self.parts, θ, strict=True))
 
     def native(self, θ: tuple[Any, ...]) -> Any:
-        parts = [part.native(t) for part, t in zip(self.parts, θ, strict=True)]
-        return None if any(part is None for part in parts) else parts
+        return tuple(part.native(t) for part, t in zip(self.parts, θ, strict=True))
+
+    def cell_log_prob(self, θ: tuple[Any, ...], block: Block) -> list[Doubles]:
+        """log p(x_ij | k) of each column, numbers first [b, K]; a gap is 0."""
+        return [cell for part, t in zip(self.parts, θ, strict=True) for cell in part.cell_log_prob(t, block)]
+
+    def moments(self, θ: tuple[Any, ...], π: Doubles) -> tuple[Doubles, Doubles]:
+        """Mean [f] and covariance [f, f] of Σ_k π_k p(x | k), numbers first, then levels one-hot."""
+        means, within = zip(*(part.within(t, π) for part, t in zip(self.parts, θ, strict=True)), strict=True)
+        each = np.concatenate(means, axis=1)
+        mean = π @ each
+        between = ((each - mean) * π[:, None]).T @ (each - mean)
+        return mean, between + block_diag(*within)

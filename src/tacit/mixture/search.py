@@ -1,0 +1,200 @@
+"""How many components: mixtures of 1, 2, ... components on a sample of the rows, and a criterion that picks one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ..data.block import Block
+from ..data.source import Source
+from ..em.engine import em
+from ..typing import Array, Doubles
+from .families.normal import moments
+from .families.product import Product
+from .mixture import Mixture, MixtureParams
+
+
+class Candidate(NamedTuple):
+    """A mixture of K components and what the criteria say of it."""
+
+    n_components: int
+    params: MixtureParams
+    log_likelihood: float  # Σ w log p(x)
+    n_parameters: int
+    bic: float  # -2 log-likelihood + p log Σw (Schwarz 1978); lower is better
+    aic: float
+    icl: float  # BIC + 2 Σ w H(z | x) (Biernacki, Celeux and Govaert 2000)
+
+    def record(self) -> dict[str, float]:
+        """The numbers, without the parameters."""
+        return {k: v for k, v in self._asdict().items() if k != "params"}
+
+
+@dataclass(frozen=True)
+class Search:
+    """How mixtures are fitted while their number is sought."""
+
+    family: Product
+    levels: tuple[int, ...]
+    n_init: int = 3
+    tol: float = 1e-5
+    max_iter: int = 200
+    patience: int = 3  # stop after so many numbers of components without a better criterion
+    n_splits: int = 15  # of the largest components, tried as starts for one more
+
+    def path(
+        self,
+        source: Source,
+        most: int,
+        criterion: str,
+        rng: np.random.Generator,
+        on_fit: Callable[[Candidate], None] | None = None,
+    ) -> list[Candidate]:
+        """Candidates with 1, 2, ... components, until the criterion has clearly turned or ``most`` is reached."""
+        found: list[Candidate] = []
+        space = feature_space(source, self.levels)
+        for K in range(1, most + 1):
+            found.append(self.fit(source, K, space, rng, found[-1].params if found else None))
+            if on_fit is not None:
+                on_fit(found[-1])
+            values = [getattr(c, criterion) for c in found]
+            if len(found) - 1 - int(np.argmin(values)) >= self.patience:
+                break
+        return found
+
+    def fit(
+        self,
+        source: Source,
+        K: int,
+        space: Doubles,
+        rng: np.random.Generator,
+        fewer: MixtureParams | None = None,
+    ) -> Candidate:
+        """The best of several starts: k-means in ``space`` [n, f], and a mixture of K - 1 with one component split.
+
+        Every start runs a few steps, the best two run on (Biernacki, Celeux and Govaert 2003).
+        """
+        model = Mixture(K, self.family)
+        starts = [
+            _start(model, source, 0.8 * np.eye(K)[seeds(space, source, K, rng)] + 0.2 / K)
+            for _ in range(self.n_init if K > 1 else 1)
+        ]
+        if fewer is not None and K > 2:
+            starts += [_start(model, source, r) for r in splits(fewer, self.family, source, space, self.n_splits, rng)]
+        short = [em(model, source, p, tol=self.tol, max_iter=8, rng=rng) for p in starts]
+        short.sort(key=lambda fit: -fit.objective)
+        long = [em(model, source, f.params, tol=self.tol, max_iter=self.max_iter, rng=rng) for f in short[:2]]
+        return candidate(model, source, max(long, key=lambda fit: fit.objective).params)
+
+
+def candidate(model: Mixture, source: Source, params: MixtureParams) -> Candidate:
+    """The criteria of given parameters."""
+
+    def sums(block: Block) -> Doubles:
+        log_prob, r = model.posterior(params, block)
+        entropy = -(r * np.log(np.maximum(r, 1e-300))).sum(axis=1)
+        return np.array([block.w @ log_prob, block.w @ entropy, block.w.sum()])
+
+    log_likelihood, entropy, n = source.reduce(sums, rows=model.block_rows(params)).tolist()
+    p = model.K - 1 + model.family.n_parameters(params.theta)
+    bic = -2 * log_likelihood + p * np.log(max(n, 1.0))
+    return Candidate(
+        model.K, params, log_likelihood, p, float(bic), -2 * log_likelihood + 2 * p, float(bic + 2 * entropy)
+    )
+
+
+def feature_space(source: Source, levels: tuple[int, ...]) -> Doubles:
+    """A place for every row where k-means can look for starts [n, f].
+
+    Numbers are standardised and clipped at 3, categories one-hot and centred; each column has variance 1 in all, and
+    a gap stands at the mean.
+    """
+
+    def block_space(block: Block) -> Doubles:
+        parts = [np.clip(np.nan_to_num((block.x - mean) / sd), -3, 3)] if block.d else []
+        for j, frequency in enumerate(frequencies):
+            assert block.codes is not None
+            code = block.codes[:, j]
+            hot = (code[:, None] == np.arange(len(frequency))) - frequency
+            parts.append(np.where(code[:, None] >= 0, hot, 0.0) / np.sqrt(max(1 - frequency @ frequency, 1e-12)))
+        return np.concatenate(parts, axis=1)
+
+    mean, var = moments(source)
+    sd = np.sqrt(np.where(var > 0, var, 1.0))
+    frequencies = level_frequencies(source, levels)
+    return source.map(block_space)
+
+
+def level_frequencies(source: Source, levels: tuple[int, ...]) -> list[Doubles]:
+    """The share of each level among the observed cells of every categorical column."""
+
+    def counts(block: Block) -> tuple[Doubles, ...]:
+        assert block.codes is not None
+        out = []
+        for j, C in enumerate(levels):
+            seen = block.codes[:, j] >= 0
+            out.append(np.bincount(block.codes[seen, j], weights=block.w[seen], minlength=C))
+        return tuple(out)
+
+    return [c / max(c.sum(), 1e-300) for c in source.reduce(counts)] if levels else []
+
+
+def seeds(space: Doubles, source: Source, K: int, rng: np.random.Generator, rows: Array | None = None) -> Array:
+    """The nearest of K centres for every row [n]: k-means++ (Arthur and Vassilvitskii 2007) and a few Lloyd steps."""
+    from ..rng import draw
+
+    w, order = source.weight, source.order
+    if rows is not None:
+        keep = np.zeros(len(w), dtype=bool)
+        keep[rows] = True
+        w = np.where(keep, w, 0.0)
+    centres = space[draw(w, 1, rng, order)]
+    gap = ((space - centres) ** 2).sum(axis=1)
+    for _ in range(K - 1):
+        mass = w * gap
+        if not mass.sum() > 0:
+            mass = w
+        tries = draw(mass, 3, rng, order)
+        gaps = [np.minimum(gap, ((space - space[i]) ** 2).sum(axis=1)) for i in tries]
+        best = int(np.argmin([w @ g for g in gaps]))
+        centres, gap = np.concatenate([centres, space[tries[best]][None]]), gaps[best]
+    for _ in range(4):
+        z = nearest(space, centres)
+        mass = np.bincount(z, weights=w, minlength=K)
+        sums = (np.eye(K)[z] * w[:, None]).T @ space
+        centres = np.where(mass[:, None] > 0, sums / np.maximum(mass, 1e-300)[:, None], centres)
+    return nearest(space, centres)
+
+
+def nearest(space: Doubles, centres: Doubles) -> Array:
+    """The nearest centre of every row [n]."""
+    z: Array = ((centres**2).sum(axis=1) - 2 * space @ centres.T).argmin(axis=1)
+    return z
+
+
+def splits(
+    fewer: MixtureParams, family: Product, source: Source, space: Doubles, most: int, rng: np.random.Generator
+) -> list[Doubles]:
+    """Responsibilities [n, K] that come from K - 1 components by dividing one of the ``most`` largest, each in turn."""
+    model = Mixture(len(fewer.log_weights), family)
+    r = source.map(lambda block: model.posterior(fewer, block).resp)
+    out = []
+    for k in np.argsort(-fewer.log_weights, kind="stable")[:most]:
+        rows = np.flatnonzero((r[:, k] > 0.3) & (source.weight > 0))
+        if len(rows) < 2:
+            continue
+        side = np.full(len(r), 0.5)
+        side[rows] = np.where(seeds(space, source, 2, rng, rows)[rows] == 1, 0.9, 0.1)
+        new = r[:, k] * side
+        divided = np.concatenate([r, new[:, None]], axis=1)
+        divided[:, k] -= new
+        out.append(divided)
+    return out
+
+
+def _start(model: Mixture, source: Source, r: Doubles) -> MixtureParams:
+    """The M-step at given responsibilities [n, K]."""
+    return model.from_responsibilities(source, lambda block: r[block.start : block.start + block.n])
