@@ -133,28 +133,28 @@ def test_a_missing_file_a_foreign_file_a_newer_file(tmp_path):
     save_file({"w": np.zeros(2)}, tmp_path / "other.safetensors")
     with pytest.raises(ModelFileError, match="but not a tacit model"):
         persist.load(tmp_path / "other.safetensors")
-    save_file({}, tmp_path / "new.tacit", {"tacit": "9.0", "format": "99", "model": "{}", "sha256": ""})
+    content = {"format": 99, "tacit": "9.0", "sha256": "", "model": {}}
+    save_file({}, tmp_path / "new.tacit", {"tacit": json.dumps(content)})
     with pytest.raises(ModelFileError, match=r"tacit 9\.0 .* upgrade"):
         persist.load(tmp_path / "new.tacit")
 
 
-@given(st.data())
-def test_no_flipped_bit_and_no_cut_goes_unnoticed(tmp_path_factory, data):
-    path = tmp_path_factory.mktemp("box") / "box.tacit"
+def test_no_flipped_bit_and_no_cut_goes_unnoticed(tmp_path):
+    path = tmp_path / "box.tacit"
     Box(content="x").learn(np.arange(6.0)).save(path)
     whole = path.read_bytes()
-    if data.draw(st.booleans()):
-        path.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
-    else:
-        at = data.draw(st.integers(0, len(whole) - 1))
-        path.write_bytes(whole[:at] + bytes([whole[at] ^ (1 << data.draw(st.integers(0, 7)))]) + whole[at + 1 :])
-    try:
-        back = persist.load(path, classes=[Box])
-    except ModelFileError:
-        return
-    # the flip hit what carries no meaning: padding, or the version that wrote the file
-    assert back.content == "x"
-    np.testing.assert_array_equal(back.value_, np.arange(6.0))
+    flipped = (
+        whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :] for at in range(len(whole)) for bit in range(8)
+    )
+    for damaged in (*(whole[:n] for n in range(len(whole))), *flipped):
+        path.write_bytes(damaged)
+        try:
+            back = persist.load(path, classes=[Box])
+        except ModelFileError:
+            continue
+        # the flip hit what carries no meaning: padding, or the version that wrote the file
+        assert back.content == "x"
+        np.testing.assert_array_equal(back.value_, np.arange(6.0))
 
 
 def test_saving_over_a_model_is_atomic(tmp_path, monkeypatch):
@@ -172,6 +172,6 @@ def test_the_header_is_readable_without_tacit(tmp_path):
     Box(content=2).save(path)
     raw = path.read_bytes()
     header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
-    tree = json.loads(header["__metadata__"]["model"])["tree"]
+    tree = json.loads(header["__metadata__"]["tacit"])["model"]["tree"]
     assert tree["estimator"] == "Box"
     assert tree["parameters"] == {"content": 2}

@@ -43,9 +43,9 @@ from .errors import ModelFileError, TacitWarning
 FORMAT = 1
 
 RECORDS = {  # name in the file -> module of tacit that defines it
-    "ColumnSchema": "data.table",
-    "Kind": "data.table",
-    "Schema": "data.table",
+    "ColumnSchema": "data.schema",
+    "Kind": "data.schema",
+    "Schema": "data.schema",
     "MixtureParams": "mixture.mixture",
 }
 
@@ -221,6 +221,10 @@ def _public(name: str) -> Any:
     return getattr(tacit, name) if name in tacit.__all__ else None
 
 
+def _canonical(tree: Any) -> bytes:
+    return json.dumps(tree, allow_nan=False).encode()
+
+
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
@@ -241,8 +245,10 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         )
     from . import __version__
 
-    text = json.dumps({"tree": tree, "sha256": writer.sha256}, allow_nan=False, ensure_ascii=False)
-    header = {"tacit": __version__, "format": str(FORMAT), "model": text, "sha256": _digest(text.encode())}
+    model = {"tree": tree, "arrays": writer.sha256}
+    content = {"format": FORMAT, "tacit": __version__, "sha256": _digest(_canonical(model)), "model": model}
+    # one key: safetensors writes several in an order of its own
+    header = {"tacit": json.dumps(content, allow_nan=False, ensure_ascii=False)}
     data = to_bytes(writer.arrays, header)
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
@@ -267,8 +273,8 @@ def load(path: str | os.PathLike[str], classes: Iterable[type] = (), **given: An
     >>> X = np.array([[0.0], [1.0], [10.0], [11.0]])
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     tacit.KMeans(2, random_state=0).fit(X).save(f"{folder}/two.tacit")
-    ...     tacit.load(f"{folder}/two.tacit").predict([[0.4], [9.0]])  # doctest: +SKIP
-    array([0, 1], dtype=int32)
+    ...     tacit.load(f"{folder}/two.tacit").transform([[0.5], [10.5]]).min(axis=1)
+    array([0., 0.])
     """
     from safetensors import SafetensorError, safe_open
 
@@ -280,18 +286,21 @@ def load(path: str | os.PathLike[str], classes: Iterable[type] = (), **given: An
             arrays = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ModelFileError(f"{os.fspath(path)} is damaged, truncated or not a tacit model ({error})") from None
-    if "tacit" not in header or "model" not in header:
-        raise ModelFileError(f"{os.fspath(path)} is a safetensors file, but not a tacit model")
-    if int(header["format"]) > FORMAT:
+    try:
+        content = json.loads(header["tacit"])
+        written, digest, model = content["format"], content["sha256"], content["model"]
+    except (KeyError, TypeError, json.JSONDecodeError):
         raise ModelFileError(
-            f"{os.fspath(path)} was written by tacit {header['tacit']} (format {header['format']}); this version reads "
-            f"formats up to {FORMAT}: upgrade tacit"
+            f"{os.fspath(path)} is a safetensors file, but not a tacit model, or a damaged one"
+        ) from None
+    if written != FORMAT:
+        raise ModelFileError(
+            f"{os.fspath(path)} was written by tacit {content.get('tacit')} in format {written}; this version reads "
+            f"format {FORMAT}: upgrade tacit"
         )
-    text = header["model"]
-    if _digest(text.encode()) != header.get("sha256"):
+    if _digest(_canonical(model)) != digest:
         raise ModelFileError(f"{os.fspath(path)} is damaged: its description does not match its checksum")
-    content = json.loads(text)
-    for name, expected in content["sha256"].items():
+    for name, expected in model["arrays"].items():
         if name not in arrays or _digest(arrays[name].tobytes()) != expected:
             raise ModelFileError(f"{os.fspath(path)} is damaged: array {name!r} does not match its checksum")
-    return _Reader(arrays, classes, given).decode(content["tree"])
+    return _Reader(arrays, classes, given).decode(model["tree"])
