@@ -99,6 +99,8 @@ def check(case: Case, result: dict[str, Any]) -> list[str]:
         short.append(f"{ratio:.2f}x scikit-learn, must be {case.must:g}x")
     if case.share and result["gflops"]["tacit"] < case.share * result["sgemm_gflops"]:
         short.append(f"{result['gflops']['tacit'] / result['sgemm_gflops']:.0%} of sgemm, must be {case.share:.0%}")
+    if case.steps:
+        short += [f"{who} took {t} steps of {case.steps}" for who, t in result["steps"].items() if t != case.steps]
     if not case.options.get("own_start"):
         short += [f"differs from {who} by {e:.1e}" for who, e in result["agreement"].items() if not e <= TOLERANCE]
     if case.memory and result["memory_bytes"]["tacit"] > case.memory:

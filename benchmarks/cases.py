@@ -72,7 +72,7 @@ def blobs(case: Case, rng: np.random.Generator, spread: float) -> tuple[Rows, Ro
 
 def kmeans_job(case: Case, rng: np.random.Generator) -> Job:
     """Groups that overlap, so that 20 steps from random rows are far from converged."""
-    x, _ = blobs(case, rng, spread=0.5)
+    x, _ = blobs(case, rng, 2.0 / np.sqrt(case.d))
     return Job(x, x[rng.choice(case.n, case.k, replace=False)])
 
 
