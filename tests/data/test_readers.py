@@ -154,6 +154,9 @@ def test_western_encodings_are_read_with_a_notice(encoding, tmp_path):
         ("country,1990,1991,1992\nChad,1.5,2.5,3\n", ["country", "1990", "1991", "1992"], ".", True),
         (",a\n0,1\n1,2\n", ["column 1", "a"], ".", True),
         ('"a b", c\n1,2\n', ["a b", "c"], ".", True),
+        ("a  b\n 1.5 2\n12   30\n", ["a", "b"], ".", True),
+        ("1.5e0 2.5e0\n3.5e0 4.5e0\n", ["x0", "x1"], ".", False),
+        ("total cost\n1\n2\n", ["total cost"], ".", True),
     ],
 )
 def test_separator_names_and_decimal_mark(text, names, decimal, named, tmp_path):

@@ -167,6 +167,9 @@ def _csv(file: Path) -> Raw:
     lines = [line for line in lines if line.strip()]
     if not lines:
         raise InputError(f"{file} holds only empty lines")
+    if _in_blanks(lines):
+        data = b"\n".join(b"\t".join(line.split()) for line in data.splitlines())
+        lines = ["\t".join(line.split()) for line in lines]
     try:
         delimiter = said[1] if said else _delimiter(lines)
         header = _has_header(lines, delimiter)
@@ -281,6 +284,13 @@ def _delimiter(lines: list[str]) -> str:
         return (sum(w == first for w in widths) / max(len(widths), 1) if first > 1 else 0.0, first)
 
     return max(",;\t|", key=lambda d: score(d))
+
+
+def _in_blanks(lines: list[str]) -> bool:
+    """Whether the cells are numbers with nothing but blanks between them, as numerical programs write tables."""
+    rows = [line.split() for line in lines[1:200]]
+    wide = len(rows) > 0 and len(rows[0]) > 1 and len({len(row) for row in rows} | {len(lines[0].split())}) == 1
+    return wide and not any(c in lines[0] for c in ",;\t|") and all(_PLAIN.fullmatch(c) for row in rows for c in row)
 
 
 _PLAIN = re.compile(r"[-+]?[\d.,]*\d[\d.,]*([eE][-+]?\d+)?%?")
