@@ -54,6 +54,7 @@ class Seeds(StrEnum):
 class Criterion(StrEnum):
     """What chooses the number of components."""
 
+    groups = "groups"
     bic = "bic"
     icl = "icl"
     aic = "aic"
@@ -156,7 +157,7 @@ def joint(
     columns: Columns = None,
     types: Types = None,
     n_components: Annotated[str, typer.Option(metavar="N|auto", help="Number of groups.")] = "auto",
-    criterion: Annotated[Criterion, typer.Option(help="What auto minimises.")] = Criterion.bic,
+    criterion: Annotated[Criterion, typer.Option(help="What auto goes by.")] = Criterion.groups,
     max_components: Annotated[int, typer.Option(min=1, help="The most that auto tries.")] = 15,
     n_init: Annotated[int, typer.Option(min=1, help="Starts, of which the best is kept.")] = 3,
     tol: Annotated[float, typer.Option(min=0, help="Stop when a row's log-likelihood gains less.")] = 1e-5,
