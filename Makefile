@@ -5,7 +5,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-TABLE ?= sample:gapminder
+TABLE ?= sample:wine
 OUT ?= report.html
 EXTRAS ?= dev
 ARGS ?=

@@ -28,7 +28,7 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="Start with [bold]tacit explore sample:gapminder[/bold], then [bold]tacit explore my.csv[/bold].")
+@app.callback(epilog="Start with [bold]tacit explore sample:wine[/bold], then [bold]tacit explore my.csv[/bold].")
 def tacit(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
