@@ -18,6 +18,7 @@ from .centroids import distances as distances
 from .centroids import least as least
 from .centroids import nearest as nearest
 from .centroids import potentials as potentials
+from .centroids import sparse as sparse
 from .parts import CategoricalPart, CategoricalSums, GaussianPart, GaussianSums, Part
 from .sums import ColumnMoments, Moments
 
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 def hash_rows(block: Block) -> Array:
     """A 64-bit hash of each row's content [b]: numbers, then codes; weights and position do not enter."""
     h = np.full(block.n, 0x243F6A8885A308D3, dtype=np.uint64)
-    native.module.hash_rows(block.x if block.csr is not None else block.numbers, h, native.threads())
+    if block.csr is not None:
+        native.module.hash_sparse(*sparse(block), h, native.threads())
+    else:
+        native.module.hash_rows(block.numbers, h, native.threads())
     if block.codes is not None:
         native.module.hash_rows(block.codes, h, native.threads())
     return h

@@ -47,7 +47,12 @@ def assign(block: Block, centers: Doubles, *, metric: str = "euclidean") -> Arra
 def distances(block: Block, centers: Doubles, *, metric: str = "euclidean") -> Floats:
     """|x_i - c_k| [b, K], from explicit differences, in the block's precision."""
     out: Floats = np.empty((block.n, len(centers)), dtype=block.dtype)
-    native.module.distances(_numbers(block), centers, metric == "cosine", out, native.threads())
+    run, rows = (
+        (native.module.distances, (block.numbers,))
+        if block.csr is None
+        else (native.module.distances_sparse, sparse(block))
+    )
+    run(*rows, centers, metric == "cosine", out, native.threads())
     return out
 
 
@@ -67,10 +72,21 @@ def potentials(
     float32 or float64, and says in which of the two to work.
     """
     out = np.empty(len(centers))
-    native.module.potentials(
-        _numbers(block), block.weight, centers, metric == "cosine", closest, keep, out, native.threads()
+    run, rows = (
+        (native.module.potentials, (block.numbers,))
+        if block.csr is None
+        else (native.module.potentials_sparse, sparse(block))
     )
+    run(*rows, block.weight, centers, metric == "cosine", closest, keep, out, native.threads())
     return out
+
+
+def sparse(block: Block) -> tuple[Array, Array, Array]:
+    """Data, indices and indptr of a sparse block as the kernels read them: the two of one integer type."""
+    assert block.csr is not None
+    data, indices, indptr, _ = block.csr
+    wide = np.int32 if indices.dtype == indptr.dtype == np.int32 else np.int64
+    return data, indices.astype(wide, copy=False), indptr.astype(wide, copy=False)
 
 
 def _assign(
@@ -82,21 +98,10 @@ def _assign(
     sums: Doubles | None,
     counts: Doubles | None,
 ) -> float:
-    return float(
-        native.module.nearest(
-            _numbers(block),
-            block.weight,
-            centers,
-            block.dtype == np.float32,
-            metric == "cosine",
-            labels,
-            distances,
-            sums,
-            counts,
-            native.threads(),
-        )
-    )
-
-
-def _numbers(block: Block) -> object:
-    return block.x if block.csr is not None else block.numbers
+    cosine, out = metric == "cosine", (labels, distances, sums, counts)
+    if block.csr is not None:
+        cost = native.module.nearest_sparse(*sparse(block), block.weight, centers, cosine, *out, native.threads())
+    else:
+        single = block.dtype == np.float32
+        cost = native.module.nearest(block.numbers, block.weight, centers, single, cosine, *out, native.threads())
+    return float(cost)

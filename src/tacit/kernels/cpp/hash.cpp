@@ -7,6 +7,7 @@
 #include "lanes.hpp"
 #include "matrix.hpp"
 #include "module.hpp"
+#include "sparse.hpp"
 
 namespace tacit {
 namespace {
@@ -27,7 +28,12 @@ inline uint64_t bits(double v) {
   return u;
 }
 
-void hash_rows(nb::handle numbers, nb::ndarray<uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> out, int threads) {
+// What value v in column q adds to a row: nothing for 0, so that dense and sparse rows hash alike.
+inline uint64_t cell(uint64_t q, double v) { return v == 0 ? 0 : mix(bits(v) ^ (q + 1) * 0xd1b54a32d192ed03ull); }
+
+using hashes = nb::ndarray<uint64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+void hash_rows(nb::handle numbers, hashes out, int threads) {
   const Matrix x = matrix(numbers);
   uint64_t* h = out.data();
   nb::gil_scoped_release release;
@@ -39,18 +45,39 @@ void hash_rows(nb::handle numbers, nb::ndarray<uint64_t, nb::ndim<1>, nb::c_cont
         for (int64_t a = lo; a < hi; a += 512) {
           const int m = int(std::min<int64_t>(512, hi - a));
           double panel[512];
+          uint64_t sum[512] = {};
           for (int q = 0; q < x.d(); q++) {
             pack_column(x.columns[q], a, m, 0., panel);
-            for (int i = 0; i < m; i++) h[a + i] = mix(h[a + i] ^ bits(panel[i]));
+            for (int i = 0; i < m; i++) sum[i] += cell(q, panel[i]);
           }
+          for (int i = 0; i < m; i++) h[a + i] = mix(h[a + i] ^ sum[i]);
         }
       });
+}
+
+void hash_sparse(sparse_array data, sparse_array indices, sparse_array indptr, hashes out, int threads) {
+  uint64_t* h = out.data();
+  with_sparse(data, indices, indptr, 0, [&]<class T, class I>(const Sparse<T, I>& x) {
+    nb::gil_scoped_release release;
+    const Lanes l = lanes(x.rows, 4096, 1);
+    each_lane(
+        l, threads, [] { return 0; },
+        [&](int lane, int) {
+          for (int64_t i = l.begin(lane); i < l.end(lane); i++) {
+            uint64_t sum = 0;
+            x.each(i, [&](int64_t q, T v) { sum += cell(q, double(v)); });
+            h[i] = mix(h[i] ^ sum);
+          }
+        });
+  });
 }
 
 }  // namespace
 
 void bind_hash(nb::module_& m) {
   m.def("hash_rows", hash_rows, nb::arg("numbers"), nb::arg("out"), nb::arg("threads"));
+  m.def("hash_sparse", hash_sparse, nb::arg("data"), nb::arg("indices"), nb::arg("indptr"), nb::arg("out"),
+        nb::arg("threads"));
 }
 
 }  // namespace tacit

@@ -90,4 +90,15 @@ void each_lane(const Lanes& l, int threads, Make make_workspace, F f) {
   if (error) std::rethrow_exception(error);
 }
 
+// Sums of lanes [count, size], added into the first in the order of the lanes.
+inline void merge(double* parts, int count, size_t size, int threads) {
+  const Lanes slices = lanes(int64_t(size), 4096, 1);
+  each_lane(
+      slices, count > 1 ? threads : 1, [] { return 0; },
+      [&](int slice, int) {
+        for (int lane = 1; lane < count; lane++)
+          for (int64_t i = slices.begin(slice); i < slices.end(slice); i++) parts[i] += parts[lane * size + i];
+      });
+}
+
 }  // namespace tacit

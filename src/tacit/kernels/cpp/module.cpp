@@ -8,6 +8,7 @@ NB_MODULE(TACIT_MODULE, m) {
   m.def("max_threads", [] { return omp_get_max_threads(); });
   tacit::bind_hash(m);
   tacit::bind_nearest(m);
+  tacit::bind_nearest_sparse(m);
   tacit::bind_moments(m);
   tacit::bind_mixture(m);
   tacit::bind_project(m);

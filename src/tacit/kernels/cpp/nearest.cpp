@@ -20,29 +20,141 @@ auto* pointer(const std::optional<A>& a) {
   return a ? a->data() : nullptr;
 }
 
-// |x/r - c|² by explicit differences; s += w (x/r - c) where s is given.
+// Numbers of T where a vector of double is filled from.
+template <class T>
+struct part_of {
+  static constexpr int n = simd<double>::n;
+  typedef T type __attribute__((vector_size(n * sizeof(T)), aligned(1), may_alias));
+};
+template <class T>
+inline vec_t<double> widen(const T* x) {
+  return __builtin_convertvector(*reinterpret_cast<const typename part_of<T>::type*>(x), vec_t<double>);
+}
+
+// |x/r - c|² by explicit differences.
 template <class T, bool unit>
-inline double difference(const T* x, int d, double inverse, const double* c, double w, double* s) {
-  using V = vec_t<double>;
+inline double squared_distance(const T* x, int d, double inverse, const double* c) {
   constexpr int n = simd<double>::n;
-  typedef T part __attribute__((vector_size(n * sizeof(T)), aligned(1), may_alias));
-  V sum{};
+  vec_t<double> sum{};
   int q = 0;
   for (; q + n <= d; q += n) {
-    V e = __builtin_convertvector(*reinterpret_cast<const part*>(x + q), V);
-    if constexpr (unit) e *= inverse;
-    e -= load(c + q);
+    const vec_t<double> e = (unit ? widen(x + q) * inverse : widen(x + q)) - load(c + q);
     sum += e * e;
-    if (s) store(s + q, load(s + q) + e * w);
   }
   double total = 0;
   for (int l = 0; l < n; l++) total += sum[l];
   for (; q < d; q++) {
     const double e = (unit ? x[q] * inverse : double(x[q])) - c[q];
     total += e * e;
-    if (s) s[q] += w * e;
   }
   return total;
+}
+
+// Rows in the order of their labels, so that a centre and its sum stay in registers while its rows pass.
+struct Sorted {
+  std::vector<int32_t> label, order, end;  // order: rows by label; those of k end at end[k]
+  std::vector<double> weight, inverse;
+
+  static constexpr int ahead = 8;  // rows to prefetch
+
+  Sorted(int rows, int K) : label(rows), order(rows + ahead), end(K + 1), weight(rows), inverse(rows) {}
+
+  void sort(int m, int K) {
+    std::fill(end.begin(), end.end(), 0);
+    for (int i = 0; i < m; i++) end[label[i] + 1]++;
+    for (int k = 0; k < K; k++) end[k + 1] += end[k];
+    for (int i = 0; i < m; i++) order[end[label[i]]++] = i;
+  }
+};
+
+// B vectors of columns from q on, of the rows order[j .. end) of one centre: sum += Σ w (x - c), cost += Σ w (x - c)².
+template <class T, bool unit, bool weighted, int B>
+[[gnu::always_inline]] inline void add_columns(const Rows<T>& x, const Sorted& s, int j, int end, const double* centre,
+                                               double* sum, int q, vec_t<double>& cost) {
+  constexpr int n = simd<double>::n;
+  vec_t<double> c[B], acc[B], e2{};
+#pragma GCC unroll 8
+  for (int v = 0; v < B; v++) {
+    c[v] = load(centre + q + v * n);
+    acc[v] = load(sum + q + v * n);
+  }
+  for (; j < end; j++) {
+    const int i = s.order[j];
+    const T* row = x[i] + q;
+    const char* next = reinterpret_cast<const char*>(x[s.order[j + Sorted::ahead]] + q);
+#pragma GCC unroll 8
+    for (size_t byte = 0; byte < B * n * sizeof(T); byte += 64) __builtin_prefetch(next + byte);
+#pragma GCC unroll 8
+    for (int v = 0; v < B; v++) {
+      const vec_t<double> e = (unit ? widen(row + v * n) * s.inverse[i] : widen(row + v * n)) - c[v];
+      const vec_t<double> we = weighted ? e * s.weight[i] : e;
+      acc[v] += we;
+      e2 += we * e;
+    }
+  }
+  cost += e2;
+#pragma GCC unroll 8
+  for (int v = 0; v < B; v++) store(sum + q + v * n, acc[v]);
+}
+
+// All columns: the rows of a centre are in a cache together. Returns Σ w |x - c|².
+template <class T, bool unit, bool weighted>
+double add_rows(const Rows<T>& x, const Sorted& s, const Centres<T>& c, double* sums) {
+  constexpr int n = simd<double>::n, B = vector_bytes == 64 ? 8 : 4;
+  vec_t<double> cost{};
+  double rest = 0;
+  for (int k = 0, j = 0; k < c.K; j = s.end[k++]) {
+    const int end = s.end[k];
+    if (j == end) continue;
+    const double* centre = c.exact.get() + size_t(k) * c.stride;
+    double* sum = sums + size_t(k) * c.stride;
+    int q = 0;
+    for (; q + B * n <= c.d; q += B * n) add_columns<T, unit, weighted, B>(x, s, j, end, centre, sum, q, cost);
+    for (; q + 2 * n <= c.d; q += 2 * n) add_columns<T, unit, weighted, 2>(x, s, j, end, centre, sum, q, cost);
+    for (; q + n <= c.d; q += n) add_columns<T, unit, weighted, 1>(x, s, j, end, centre, sum, q, cost);
+    if (q == c.d) continue;
+    for (int at = j; at < end; at++) {
+      const int i = s.order[at];
+      const T* row = x[i];
+      for (int p = q; p < c.d; p++) {
+        const double e = (unit ? row[p] * s.inverse[i] : double(row[p])) - centre[p];
+        const double we = weighted ? e * s.weight[i] : e;
+        sum[p] += we;
+        rest += we * e;
+      }
+    }
+  }
+  for (int l = 0; l < n; l++) rest += cost[l];
+  return rest;
+}
+
+// The nearest centres of up to N rows.
+template <class T>
+inline void nearest_panel(const Rows<T>& rows, int m, const Centres<T>& c, PanelWork<T>& work, int32_t* label) {
+  constexpr int P = panel_of<T>::P, N = panel_of<T>::N, n = simd<T>::n;
+  vec_t<T> best[P];
+  ivec_t<T> arg[P];
+  for (int u = 0; u < P; u++) {
+    best[u] = broadcast(std::numeric_limits<T>::infinity());
+    arg[u] = ivec_t<T>{};
+  }
+  score<T, false>(
+      c, work.panel.get(), work.partial.get(),
+      [&](int q0, int q1, T* panel) { pack(rows, 0, m, N, c.shift.empty() ? nullptr : c.shift.data(), panel, q0, q1); },
+      [&]<int R>(std::integral_constant<int, R>, int first, const scores_t<T, R>& acc) __attribute__((always_inline)) {
+#pragma GCC unroll 8
+        for (int r = 0; r < R; r++) {
+          const ivec_t<T> id = ivec_t<T>{} + (first + r);
+#pragma GCC unroll 4
+          for (int u = 0; u < P; u++) {
+            const auto less = acc[r][u] < best[u];
+            best[u] = less ? acc[r][u] : best[u];
+            arg[u] = less ? id : arg[u];
+          }
+        }
+      });
+  for (int u = 0; u < P; u++)
+    for (int i = 0; i < n && u * n + i < m; i++) label[u * n + i] = int32_t(arg[u][i]);
 }
 
 struct Wanted {
@@ -51,22 +163,14 @@ struct Wanted {
   double *sums, *counts;  // [K, d], [K]; both or neither
 };
 
-// Lane sums, added in the order of the lanes.
-void merge(double* parts, int count, size_t size, int threads) {
-  const Lanes slices = lanes(int64_t(size), 4096, 1);
-  each_lane(
-      slices, count > 1 ? threads : 1, [] { return 0; },
-      [&](int slice, int) {
-        for (int lane = 1; lane < count; lane++)
-          for (int64_t i = slices.begin(slice); i < slices.end(slice); i++) parts[i] += parts[lane * size + i];
-      });
-}
-
 // Σ_i w_i |x_i - c_{l_i}|², or 0 when only labels are wanted.
 template <class T, bool cosine>
 double nearest(const Matrix& x, const double* weight, const Centres<T>& c, const Wanted& out, int threads) {
-  constexpr int P = panel_of<T>::P, N = panel_of<T>::N, n = simd<T>::n;
-  const bool explicit_too = out.sums || out.distances;
+  constexpr int N = panel_of<T>::N;
+  struct Work {
+    PanelWork<T> panel;
+    Sorted sorted;
+  };
   // a lane: the sums [K, stride], the counts [K], the objective; rows enough to be worth its memory and its start
   const size_t padded = (c.K + 7) / 8 * 8, size = 8 + (out.sums ? padded + size_t(c.K) * c.stride : 0);
   const int64_t work = (int64_t(1) << 19) / (int64_t(c.K) * c.d) + 1;
@@ -75,60 +179,38 @@ double nearest(const Matrix& x, const double* weight, const Centres<T>& c, const
   auto parts = allocate<double>(size * l.count);
   Rows<T> whole{};
   const bool direct = contiguous(x, whole);
+  // rows that are sorted together: they stay in L2, and a centre has several among them
+  const int64_t fit = (512 << 10) / (c.d * sizeof(T)) + 1;
+  const int chunk = (int(std::min<int64_t>(std::max<int64_t>(fit, 2 * c.K), 4096)) + N - 1) / N * N;
 
   each_lane(
-      l, threads, [&] { return PanelWork<T>(c); },
-      [&](int lane, PanelWork<T>& work) {
+      l, threads, [&] { return Work{PanelWork<T>(c, chunk), Sorted(chunk, c.K)}; },
+      [&](int lane, Work& work) {
         double* objective = parts.get() + lane * size;
         double *counts = objective + 8, *sums = counts + padded;
         std::fill_n(objective, size, 0.);
         double cost = 0;
         const int64_t hi = l.end(lane);
-        for (int64_t a = l.begin(lane); a < hi; a += N) {
-          const int m = int(std::min<int64_t>(N, hi - a));
-          const Rows<T> rows = direct ? Rows<T>{whole.base + a * whole.stride, whole.stride, whole.end, whole.d}
-                                      : work.rows(x, a, m, false);
-          vec_t<T> best[P];
-          ivec_t<T> arg[P];
-          for (int u = 0; u < P; u++) {
-            best[u] = broadcast(std::numeric_limits<T>::infinity());
-            arg[u] = ivec_t<T>{};
-          }
-          score<T, false>(
-              c, work.panel.get(), work.partial.get(),
-              [&](int q0, int q1, T* panel) {
-                pack(rows, 0, m, N, c.shift.empty() ? nullptr : c.shift.data(), panel, q0, q1);
-              },
-              [&]<int R>(std::integral_constant<int, R>, int first, const scores_t<T, R>& acc)
-                  __attribute__((always_inline)) {
-#pragma GCC unroll 8
-                    for (int r = 0; r < R; r++) {
-                      const ivec_t<T> id = ivec_t<T>{} + (first + r);
-#pragma GCC unroll 4
-                      for (int u = 0; u < P; u++) {
-                        const auto less = acc[r][u] < best[u];
-                        best[u] = less ? acc[r][u] : best[u];
-                        arg[u] = less ? id : arg[u];
-                      }
-                    }
-                  });
-          int32_t label[N];
-          for (int u = 0; u < P; u++)
-            for (int i = 0; i < n; i++) label[u * n + i] = int32_t(arg[u][i]);
+        for (int64_t a = l.begin(lane); a < hi; a += chunk) {
+          const int m = int(std::min<int64_t>(chunk, hi - a));
+          const Rows<T> rows = direct ? from(whole, a) : work.panel.rows(x, a, m, false);
+          int32_t* label = work.sorted.label.data();
+          for (int i = 0; i < m; i += N) nearest_panel(from(rows, i), std::min(N, m - i), c, work.panel, label + i);
           if (out.labels) std::copy_n(label, m, out.labels + a);
-          if (!explicit_too) continue;
-          for (int i = 0; i < m; i++) {
-            const int k = label[i];
-            const T* row = rows[i];
-            const double w = weight ? weight[a + i] : 1.;
-            const double inverse = cosine ? PanelWork<T>::inverse_norm(row, c.d) : 1.;
-            const double* centre = c.exact.get() + size_t(k) * c.stride;
-            double* s = out.sums ? sums + size_t(k) * c.stride : nullptr;
-            const double e = difference<T, cosine>(row, c.d, inverse, centre, w, s);
-            if (out.sums) counts[k] += w;
-            if (out.distances) out.distances[a + i] = e;
-            cost += w * e;
+          if (!out.sums && !out.distances) continue;
+          Sorted& s = work.sorted;
+          if constexpr (cosine)
+            for (int i = 0; i < m; i++) s.inverse[i] = PanelWork<T>::inverse_norm(rows[i], c.d);
+          if (weight) std::copy_n(weight + a, m, s.weight.data());
+          if (out.sums) {
+            s.sort(m, c.K);
+            for (int i = 0; i < m; i++) counts[label[i]] += weight ? s.weight[i] : 1.;
+            cost += weight ? add_rows<T, cosine, true>(rows, s, c, sums) : add_rows<T, cosine, false>(rows, s, c, sums);
           }
+          if (out.distances)
+            for (int i = 0; i < m; i++)
+              out.distances[a + i] = squared_distance<T, cosine>(rows[i], c.d, cosine ? s.inverse[i] : 1.,
+                                                                 c.exact.get() + size_t(label[i]) * c.stride);
         }
         *objective = cost;
       });
@@ -155,8 +237,7 @@ void all_distances(const Matrix& x, const Centres<T>& c, bool cosine, const Lane
         const int64_t hi = l.end(lane);
         for (int64_t a = l.begin(lane); a < hi; a += N) {
           const int m = int(std::min<int64_t>(N, hi - a));
-          const Rows<T> rows = direct ? Rows<T>{whole.base + a * whole.stride, whole.stride, whole.end, whole.d}
-                                      : work.rows(x, a, m, cosine);
+          const Rows<T> rows = direct ? from(whole, a) : work.rows(x, a, m, cosine);
           score<T, true>(
               c, work.panel.get(), work.partial.get(),
               [&](int q0, int q1, T* panel) {

@@ -27,7 +27,7 @@ struct panel_of {
 template <class T, int R>
 using scores_t = vec_t<T>[R][panel_of<T>::P];
 
-// Centres c [K, d], about their mean s: c' = c - s, packed for the panel.
+// Centres c [K, d], about a point s amid them: c' = c - s, packed for the panel.
 //
 // Half the squared distance less |x'|²/2 is |c'|²/2 - x'·c'; for unit rows (cosine) -x·c. It is worked out in units of
 // the centres' spread, so that squares neither overflow nor vanish, and about s, so that they do not cancel.
@@ -91,17 +91,20 @@ struct Centres {
     return v == double(T(v)) ? double(T(v) - T(shift[q])) : v - shift[q];
   }
 
+  // s: the mean, to whole steps of the spread. Steps are powers of two, so that what is exact stays exact, and ties
+  // ties.
   double centre(const double* c) {
-    shift.assign(d, 0.);
+    std::vector<double> mean(d);
     double spread = 0;
-    for (int q = 0; q < d; q++) {
-      double sum = 0;
-      for (int k = 0; k < K; k++) sum += c[size_t(k) * d + q] / K;
-      shift[q] = double(T(sum));
-      for (int k = 0; k < K; k++) spread = std::max(spread, std::abs(at(k, q)));
-    }
-    return spread > 0 && spread < std::numeric_limits<double>::infinity() ? std::exp2(std::round(std::log2(spread)))
-                                                                          : 1;
+    for (int k = 0; k < K; k++)
+      for (int q = 0; q < d; q++) mean[q] += c[size_t(k) * d + q] / K;
+    for (int k = 0; k < K; k++)
+      for (int q = 0; q < d; q++) spread = std::max(spread, std::abs(c[size_t(k) * d + q] - mean[q]));
+    const bool usable = spread > 0 && spread < std::numeric_limits<double>::infinity();
+    const double step = usable ? std::exp2(std::round(std::log2(spread))) : 1;
+    shift.assign(d, 0.);
+    for (int q = 0; q < d; q++) shift[q] = double(T(usable ? step * std::round(mean[q] / step) : mean[q]));
+    return step;
   }
 };
 
@@ -165,20 +168,27 @@ inline void score(const Centres<T>& c, T* panel, T* partial, Pack pack, Each eac
   }
 }
 
+template <class T>
+inline Rows<T> from(const Rows<T>& x, int64_t row) {
+  return {x.base + row * x.stride, x.stride, x.end, x.d};
+}
+
 // What a thread needs for `score`, and the rows of a panel from wherever they lie.
 template <class T>
 struct PanelWork {
   static constexpr int N = panel_of<T>::N;
+  int capacity;  // rows decoded at once
   buffer<T> panel, partial, decoded;
 
-  explicit PanelWork(const Centres<T>& c)
-      : panel(allocate<T>(size_t(N) * std::min(c.d, c.cuts[1] + simd<T>::n))),
+  explicit PanelWork(const Centres<T>& c, int rows = N)
+      : capacity(rows),
+        panel(allocate<T>(size_t(N) * std::min(c.d, c.cuts[1] + simd<T>::n))),
         partial(allocate<T>(size_t(N) * (c.K + group_centres))) {}
 
   // Rows lo .. lo+m as rows of T, scaled to unit length if asked; zero rows stay zero.
   Rows<T> rows(const Matrix& x, int64_t lo, int m, bool unit) {
     const int d = x.d();
-    if (!decoded) decoded = allocate<T>(size_t(N) * d);
+    if (!decoded) decoded = allocate<T>(size_t(capacity) * d);
     for (int q = 0; q < d; q++) pack_column(x.columns[q], lo, m, 0., decoded.get() + q, d);
     for (int i = 0; unit && i < m; i++) {
       T* row = decoded.get() + int64_t(i) * d;
