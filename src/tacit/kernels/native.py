@@ -69,5 +69,5 @@ module = _choose()
 
 
 def threads() -> int:
-    """How many threads a kernel uses: OpenMP's limit (and threadpoolctl's); one in a forked child, where OpenMP hangs."""
+    """How many threads a kernel uses: OpenMP's limit (and threadpoolctl's); one after a fork, where OpenMP hangs."""
     return 1 if _after_fork else int(module.max_threads())
