@@ -108,7 +108,7 @@ def inverse_cholesky(covariances: Doubles) -> tuple[Doubles, Doubles]:
     The ridge is the smallest of mean(diag Σ) · 10⁻⁸, 10⁻⁷, ... that makes Σ + ridge I positive definite; A is NaN where
     none does (Σ = 0, or not finite).
     """
-    factor, ridge = np.empty_like(covariances, order="C"), np.empty(len(covariances))
+    factor, ridge = np.empty(covariances.shape), np.empty(len(covariances))
     native.module.inverse_cholesky(np.ascontiguousarray(covariances), factor, ridge, native.threads())
     return factor, ridge
 
@@ -188,6 +188,6 @@ def _shaped_like(part: Any, sums: Any) -> Any:
 
 def _blank_sums(part: Part, counts: Doubles) -> GaussianSums | CategoricalSums:
     if isinstance(part, CategoricalPart):
-        return CategoricalSums(np.zeros_like(part.log_prob))
-    observed = np.zeros_like(part.means) if part.kind == "diag" else counts
-    return GaussianSums(observed, np.zeros_like(part.means), np.zeros_like(part.factor))
+        return CategoricalSums(np.zeros(part.log_prob.shape))
+    observed = np.zeros(part.means.shape) if part.kind == "diag" else counts
+    return GaussianSums(observed, np.zeros(part.means.shape), np.zeros(part.factor.shape))

@@ -14,11 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import kernels
 from ..base import Estimator, check_choice, check_number
+from ..cluster.kmeans import KMeans
+from ..cluster.seeding import plus_plus, random_rows
 from ..data.block import Block
 from ..data.source import Source
 from ..em.engine import Fit, em
 from ..errors import ArgumentError, RepairWarning
-from ..rng import draw, generator
+from ..rng import generator
 from ..typing import Array, Doubles, Floats, Seed
 from .families.family import Cells
 from .families.gaussian import CovarianceType, Gaussian, GaussianParams
@@ -32,7 +34,8 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
     diagonal of each. Fitting stops when the mean log-likelihood of a row gains less than ``tol``, or after ``max_iter``
     steps; of ``n_init`` starts the best is kept. ``init_params`` makes the start: "kmeans", "k-means++", "random" or
     "random_from_data"; ``weights_init`` [K], ``means_init`` [K, d] and ``precisions_init`` (of the shape of
-    ``precisions_``) overrule it, and so does ``init``, a fitted GaussianMixture to go on from.
+    ``precisions_``) overrule it, and so does ``init``: a fitted GaussianMixture to go on from, or any fitted model
+    whose ``predict`` gives ``n_components`` groups.
 
     Learned: ``weights_`` [K], ``means_`` [K, d]; ``covariances_``, ``precisions_`` and ``precisions_cholesky_``, of
     shape [K, d, d] full, [d, d] tied, [K, d] diagonal, [K] spherical; ``converged_``; ``n_iter_``; ``lower_bound_``,
@@ -61,7 +64,7 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
         weights_init: object = None,
         means_init: object = None,
         precisions_init: object = None,
-        init: GaussianMixture | None = None,
+        init: Any = None,
         random_state: Seed = None,
         warm_start: bool = False,
         verbose: int = 0,
@@ -142,35 +145,43 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
         """Parameters to start from, and how many components had to be placed anew."""
         weights, means, factor = given
         family = Gaussian(self.covariance_type, self.reg_covar)
-        repaired = 0
-        if weights is not None and means is not None and factor is not None:
-            θ = family.from_factor(means, factor)
-            return MixtureParams(_log(weights), θ), 0
         if z is not None and (z >= 0).all():
-            return model.from_labels(source, z, rng)
-        if self.init_params == "random":
-            params = model.from_responsibilities(source, _random_responsibilities(model.K, rng))
+            params, repaired = model.from_labels(source, z, rng)
+            counts = np.bincount(z, weights=source.weight, minlength=model.K)
+            return params._replace(log_weights=_log(counts / counts.sum())), repaired
+        if weights is not None and means is not None and factor is not None:
+            return MixtureParams(_log(weights), family.from_factor(means, factor)), 0
+        repaired = 0
+        if self.init_params == "kmeans" or self.init is not None:
+            labels = self._clusters(source, rng)
+            if z is not None:
+                labels = np.where(z >= 0, z, _match(labels, z, source.weight, model.K)[labels])
+            params, repaired = model.from_labels(source, labels, rng)
         else:
-            params, repaired = model.from_labels(source, self._start_labels(source, z, rng), rng)
+            if self.init_params == "random":
+                params = model.from_responsibilities(source, _random_responsibilities(model.K, rng))
+            else:
+                seed = plus_plus if self.init_params == "k-means++" else random_rows
+                θ = family.around(seed(source, model.K, rng), source)
+                params = MixtureParams(np.full(model.K, -np.log(model.K)), θ)
+            if z is not None and (z >= 0).any():  # the components that were seen start where they were
+                seen = model.from_labels(source, z, rng)[0].theta.means
+                named = np.isin(np.arange(model.K), z)[:, None]
+                params = params._replace(theta=params.theta._replace(means=np.where(named, seen, params.theta.means)))
         θ = params.theta
         if means is not None or factor is not None:
             means = θ.means if means is None else means
             θ = θ._replace(means=means) if factor is None else family.from_factor(means, factor)
         return MixtureParams(params.log_weights if weights is None else _log(weights), θ), repaired
 
-    def _start_labels(self, source: Source, z: Array | None, rng: np.random.Generator) -> Array:
-        """A component for each row, or -1 for a row that does not enter the first M-step."""
-        K, n = self.n_components, source.shape[0]
-        if self.init_params == "kmeans":
-            labels = kmeans_labels(source, K, rng)
-            if z is None:
-                return labels
-            return np.where(z >= 0, z, _match(labels, z, source.weight, K)[labels])
-        rows = seed_rows(source, K, rng) if self.init_params == "k-means++" else _distinct_rows(source, K, rng)
-        labels = np.full(n, -1) if z is None else z.copy()
-        empty = np.setdiff1d(np.arange(K), labels)
-        labels[rows[: len(empty)]] = empty
-        return labels
+    def _clusters(self, source: Source, rng: np.random.Generator) -> Array:
+        """A cluster for each row [n]: those of ``init``, or k-means'."""
+        if self.init is not None:
+            labels: Array = self.init.predict(source)
+            return labels
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the rows hold fewer distinct ones: repaired here
+            return KMeans(self.n_components, random_state=rng).fit(source).labels_
 
     def _keep(self, fit: Fit[MixtureParams]) -> None:
         θ: GaussianParams = fit.params.theta
@@ -295,6 +306,7 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
         K = self.n_components
         if self.init is not None:
             check_is_fitted(self.init)
+        if isinstance(self.init, GaussianMixture):
             start = self.init._params()
             if self.init.covariance_type != self.covariance_type or start.theta.means.shape != (K, d):
                 raise ArgumentError(
@@ -358,36 +370,6 @@ def _known(source: Source, K: int) -> Array | None:
 def _log(weights: Any) -> Doubles:
     with np.errstate(divide="ignore"):
         return np.log(np.asarray(weights, dtype=np.float64))
-
-
-# Starts. All draws walk the rows in the order of their content hash.
-
-
-def kmeans_labels(source: Source, K: int, rng: np.random.Generator) -> Array:
-    from sklearn.cluster import KMeans
-
-    x = np.concatenate([block.x for block in source.blocks()])[source.order]
-    labels = np.empty(len(x), dtype=np.int64)
-    model = KMeans(K, n_init=1, random_state=int(rng.integers(2**31 - 1)))
-    labels[source.order] = model.fit(x, sample_weight=source.weight[source.order]).labels_
-    return labels
-
-
-def seed_rows(source: Source, K: int, rng: np.random.Generator) -> Array:
-    from sklearn.cluster import kmeans_plusplus
-
-    x = np.concatenate([block.x for block in source.blocks()])[source.order]
-    rows: Array = source.order[kmeans_plusplus(x, K, random_state=int(rng.integers(2**31 - 1)))[1]]
-    return rows
-
-
-def _distinct_rows(source: Source, K: int, rng: np.random.Generator) -> Array:
-    """K different rows, drawn one after the other in proportion to weight."""
-    mass, rows = source.weight.copy(), np.empty(K, dtype=np.int64)
-    for k in range(K):
-        rows[k] = draw(mass, 1, rng, source.order)[0] if mass.any() else rows[k - 1]
-        mass[rows[k]] = 0.0
-    return rows
 
 
 def _random_responsibilities(K: int, rng: np.random.Generator) -> Callable[[Block], Floats]:

@@ -31,7 +31,7 @@ class Categorical final : public Part<T> {
           by_row(zeros<T>(size_t(N) * p.kp)),
           sums(zeros<T>(size_t(p.levels + 1) * p.kp)) {}
 
-    void pack(int64_t lo, int count) override {
+    void pack(int64_t lo, int count, bool) override {
       m = count;
       for (int j = 0; j < p.c; j++)
         read(p.codes.columns[j], [&](auto code) {

@@ -7,7 +7,6 @@ namespace tacit {
 template <class T>
 class GaussianDiagonal final : public Part<T> {
   static constexpr int n = simd<T>::n, NV = panel_vectors, N = panel_rows<T>;
-  static constexpr int NQ = 4;  // vectors of columns accumulated at once
   using V = vec_t<T>;
 
   const Matrix x;
@@ -34,19 +33,19 @@ class GaussianDiagonal final : public Part<T> {
           s1(zeros<T>(size_t(p.K) * p.ld)),
           s2(zeros<T>(size_t(p.K) * p.ld)) {}
 
-    void pack(int64_t lo, int count) override {
+    void pack(int64_t lo, int count, bool sums) override {
       m = count;
       std::fill(gap.begin(), gap.end(), 0);
       for (int a = 0; a < m; a += N) {
         T* panel = panels.get() + size_t(a) * p.d;
         const int b = std::min(N, m - a);
         tacit::pack(p.x, lo + a, b, N, p.centres.shift.data(), panel);
-        for (int i = 0; i < b; i++)
+        for (int i = 0; sums && i < b; i++)
           for (int q = 0; q < p.d; q++) rows[size_t(a + i) * p.ld + q] = panel[q * N + i];
         for (int q = 0; q < p.d; q++) {
-          bool any = false;
-          for (int i = 0; i < b; i++) any |= panel[q * N + i] != panel[q * N + i];
-          gap[q] |= any;
+          V zero = {};  // NaN where there is a gap
+          for (int u = 0; u < NV; u++) zero += load(panel + q * N + u * n) * T(0);
+          for (int u = 0; u < n; u++) gap[q] |= zero[u] != zero[u];
         }
       }
       gaps = std::find(gap.begin(), gap.end(), 1) != gap.end();
@@ -87,52 +86,51 @@ class GaussianDiagonal final : public Part<T> {
       }
     }
 
-    void accumulate(int k, const int* which, const T* r, int g) override {
-      gaps ? scatter<true>(k, which, r, g) : scatter<false>(k, which, r, g);
-    }
-
-    template <bool Gaps>
-    void scatter(int k, const int* which, const T* r, int g) {
+    void accumulate(int k, const int* which, const T* r, int g, T total) override {
+      T* counts = s0.get() + size_t(k) * p.ld;
+      if (!gaps)
+        for (int q = 0; q < p.ld; q++) counts[q] += total;
       int q = 0;
-      for (; q + NQ * n <= p.ld; q += NQ * n) moments<Gaps, NQ>(k, q, which, r, g);
-      for (; q + 2 * n <= p.ld; q += 2 * n) moments<Gaps, 2>(k, q, which, r, g);
-      for (; q < p.ld; q += n) moments<Gaps, 1>(k, q, which, r, g);
+      for (; q + 2 * n <= p.ld; q += 2 * n)
+        gaps ? moments<true, 2>(k, q, which, r, g) : moments<false, 2>(k, q, which, r, g);
+      for (; q < p.ld; q += n) gaps ? moments<true, 1>(k, q, which, r, g) : moments<false, 1>(k, q, which, r, g);
     }
 
-    // S0 += Σ r, S1 += Σ r v, S2 += Σ r v² over observed cells v = x - μ_k
+    // S0 += Σ r, S1 += Σ r v, S2 += Σ r v² over observed cells v = x - μ_k; S0 only where there are gaps
     template <bool Gaps, int Q>
     void moments(int k, int q, const int* which, const T* r, int g) {
-      alignas(64) T mean[Q * n];
-      for (int u = 0; u < Q * n; u++) mean[u] = q + u < p.d ? p.centres.rest[size_t(k) * p.d + q + u] : T(0);
-      const size_t at = size_t(k) * p.ld + q;
-      V a0[Q], a1[Q], a2[Q];
-#pragma GCC unroll 4
-      for (int u = 0; u < Q; u++) {
-        a0[u] = load(&s0[at + u * n]);
-        a1[u] = load(&s1[at + u * n]);
-        a2[u] = load(&s2[at + u * n]);
-      }
-      for (int i = 0; i < g; i++) {
+      constexpr int R = 4 / Q;  // rows in flight: enough independent sums to hide the latency of addition
+      V mean[Q], a0[R][Q] = {}, a1[R][Q] = {}, a2[R][Q] = {};
+      alignas(64) T padded[Q * n];
+      for (int u = 0; u < Q * n; u++) padded[u] = q + u < p.d ? p.centres.rest[size_t(k) * p.d + q + u] : T(0);
+      for (int u = 0; u < Q; u++) mean[u] = load(padded + u * n);
+      auto add = [&](int i, int t) __attribute__((always_inline)) {
         const T* row = &rows[size_t(which[i]) * p.ld + q];
         const V ri = broadcast(r[i]);
 #pragma GCC unroll 4
         for (int u = 0; u < Q; u++) {
-          V v = load(row + u * n) - load(mean + u * n);
+          V v = load(row + u * n) - mean[u];
           if constexpr (Gaps) {
-            a0[u] += v == v ? ri : V{};
+            a0[t][u] += v == v ? ri : V{};
             v = v == v ? v : V{};
-          } else a0[u] += ri;
+          }
           const V rv = ri * v;
-          a1[u] += rv;
-          a2[u] += rv * v;
+          a1[t][u] += rv;
+          a2[t][u] += rv * v;
         }
-      }
+      };
+      int i = 0;
+      for (; i + R <= g; i += R)
 #pragma GCC unroll 4
-      for (int u = 0; u < Q; u++) {
-        store(&s0[at + u * n], a0[u]);
-        store(&s1[at + u * n], a1[u]);
-        store(&s2[at + u * n], a2[u]);
-      }
+        for (int t = 0; t < R; t++) add(i + t, t);
+      for (; i < g; i++) add(i, 0);
+      const size_t at = size_t(k) * p.ld + q;
+      for (int t = 0; t < R; t++)
+        for (int u = 0; u < Q; u++) {
+          if constexpr (Gaps) store(&s0[at + u * n], load(&s0[at + u * n]) + a0[t][u]);
+          store(&s1[at + u * n], load(&s1[at + u * n]) + a1[t][u]);
+          store(&s2[at + u * n], load(&s2[at + u * n]) + a2[t][u]);
+        }
     }
 
     void flush(double* lane) override {

@@ -38,13 +38,13 @@ class GaussianFull final : public Part<T> {
           s1(zeros<T>(size_t(p.K) * p.ld)),
           s2(zeros<T>(size_t(p.matrices) * p.ld * p.ld)) {}
 
-    void pack(int64_t lo, int count) override {
+    void pack(int64_t lo, int count, bool sums) override {
       m = count;
       for (int a = 0; a < m; a += N) {
         T* panel = panels.get() + size_t(a) * p.d;
         const int b = std::min(N, m - a);
         tacit::pack(p.x, lo + a, b, N, p.centres.shift.data(), panel);
-        for (int i = 0; i < b; i++)
+        for (int i = 0; sums && i < b; i++)
           for (int q = 0; q < p.d; q++) rows[size_t(a + i) * p.ld + q] = panel[q * N + i];
       }
     }
@@ -87,7 +87,7 @@ class GaussianFull final : public Part<T> {
       for (int u = 0; u < NV; u++) store(out + u * n, load(out + u * n) + (c - T(0.5) * (s[u] < most ? s[u] : most)));
     }
 
-    void accumulate(int k, const int* which, const T* r, int g) override {
+    void accumulate(int k, const int* which, const T* r, int g, T) override {
       for (int lo = 0; lo < g; lo += G) scatter(k, which + lo, r + lo, std::min(G, g - lo));
     }
 

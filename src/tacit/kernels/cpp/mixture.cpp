@@ -43,7 +43,7 @@ struct Mixture {
       const std::string_view kind = nb::cast<const char*>(leaf[0]);
       const auto columns = nb::cast<const_ints>(leaf[1]);
       const Matrix mine = columns_of(kind == "categorical" ? labels : x, columns.data(), int(columns.shape(0)));
-      auto result = [&](int j) { return sums.size() ? nb::cast<doubles>(sums[j]).data() : nullptr; };
+      auto result = [&](int j) { return sums.size() ? nb::cast<doubles>(sums[j], false).data() : nullptr; };
       if (kind == "categorical") {
         const auto sizes = nb::cast<const_ints>(leaf[2]);
         const auto tables = nb::cast<const_doubles>(leaf[3]);
@@ -86,10 +86,10 @@ struct Mixture {
   }
 
   // tile[k, i] = log π_k + log p(x_i | k)
-  void log_joint(Work& w, int64_t lo, int m, int chunk) const {
+  void log_joint(Work& w, int64_t lo, int m, int chunk, bool sums) const {
     for (int k = 0; k < K; k++) std::fill_n(w.tile.get() + size_t(k) * chunk, chunk, log_weights[k]);
     for (auto& part : w.parts) {
-      part->pack(lo, m);
+      part->pack(lo, m, sums);
       part->log_prob(w.tile.get(), chunk);
     }
   }
@@ -115,7 +115,7 @@ struct Mixture {
           };
           for (int64_t lo = l.begin(lane), end = l.end(lane); lo < end; lo += C) {
             const int m = int(std::min<int64_t>(C, end - lo));
-            log_joint(w, lo, m, C);
+            log_joint(w, lo, m, C, true);
             if (known) observe(w, known + lo, m, C);
             *total += responsibilities(w, weight ? weight + lo : nullptr, m, C);
             accumulate(w, m, C, total + 1);
@@ -168,18 +168,22 @@ struct Mixture {
   }
 
   void accumulate(Work& w, int m, int chunk, double* counts) const {
+    using V = vec_t<T>;
     for (int k = 0; k < K; k++) {
       const T* at = w.tile.get() + size_t(k) * chunk;
+      V sum = {};
+      for (int i = 0; i < m; i += n) sum += load(at + i);
+      double total = 0;
+      for (int u = 0; u < n; u++) total += double(sum[u]);
+      if (total == 0) continue;
+      counts[k] += total;
       int g = 0;
       for (int i = 0; i < m; i++) {
         w.selected[g] = i;
         w.r[g] = at[i];
         g += at[i] > 0;
       }
-      double sum = 0;
-      for (int i = 0; i < g; i++) sum += double(w.r[i]);
-      counts[k] += sum;
-      for (auto& part : w.parts) part->accumulate(k, w.selected.get(), w.r.get(), g);
+      for (auto& part : w.parts) part->accumulate(k, w.selected.get(), w.r.get(), g, T(total));
     }
     for (auto& part : w.parts) part->accumulate(w.tile.get(), chunk);
   }
@@ -194,7 +198,7 @@ struct Mixture {
         [&](int lane, Work& w) {
           for (int64_t lo = l.begin(lane), end = l.end(lane); lo < end; lo += C) {
             const int m = int(std::min<int64_t>(C, end - lo));
-            log_joint(w, lo, m, C);
+            log_joint(w, lo, m, C, false);
             auto copy_out = [&] {
               for (int i = 0; i < m; i++)
                 for (int k = 0; k < K; k++) resp[(lo + i) * K + k] = w.tile[size_t(k) * C + i];

@@ -22,12 +22,12 @@ template <class T>
 class Worker {
  public:
   virtual ~Worker() = default;
-  // Read rows lo .. lo + m.
-  virtual void pack(int64_t lo, int m) = 0;
+  // Read rows lo .. lo + m; `sums` says whether they will be accumulated.
+  virtual void pack(int64_t lo, int m, bool sums) = 0;
   // tile[k * stride + i] += log p(x_i | k) for the rows last packed, in whole panels.
   virtual void log_prob(T* tile, int stride) = 0;
-  // Add the rows i = rows[0 .. g) with responsibilities r[0 .. g) to the sums of component k.
-  virtual void accumulate(int, const int*, const T*, int) {}
+  // Add the rows i = rows[0 .. g) with responsibilities r[0 .. g), of a given total, to the sums of component k.
+  virtual void accumulate(int, const int*, const T*, int, T) {}
   // Add all rows last packed with the responsibilities tile[k * stride + i].
   virtual void accumulate(const T*, int) {}
   // lane += the sums since the last flush.

@@ -155,13 +155,27 @@ class Gaussian(Family[GaussianParams, GaussianSums]):
     def replace(self, θ: GaussianParams, bad: Array, rows: Block, source: Source) -> GaussianParams:
         blank = self.blank(len(bad), source)
         x = np.asarray(self._x(rows), dtype=np.float64)
-        means = np.where(bad[:, None], np.where(np.isnan(x), blank.means, x), θ.means)
+        return self.swap(θ, blank._replace(means=np.where(np.isnan(x), blank.means, x)), bad)
+
+    def swap(self, θ: GaussianParams, other: GaussianParams, which: Array) -> GaussianParams:
+        """θ with the components ``which`` [K] of another; a tied covariance is exchanged only if it is broken."""
+        means = np.where(which[:, None], other.means, θ.means)
         if self.covariance_type == "tied":
-            return (blank if self.broken(θ, 1)[0] else θ)._replace(means=means)
-        swap = bad.reshape(-1, *[1] * (θ.factor.ndim - 1))
-        pairs = ((b, a) for b, a in zip(blank[1:3], θ[1:3]))
-        covariances, factor = (np.where(swap, b, a) for b, a in pairs)
-        return GaussianParams(means, covariances, factor, np.where(bad, 0.0, θ.ridge))
+            return (other if self.broken(θ, 1)[0] else θ)._replace(means=means)
+        rows = which.reshape(-1, *[1] * (θ.factor.ndim - 1))
+        covariances = np.where(rows, other.covariances, θ.covariances)
+        return GaussianParams(
+            means, covariances, np.where(rows, other.factor, θ.factor), np.where(which, other.ridge, θ.ridge)
+        )
+
+    def around(self, means: Doubles, source: Source) -> GaussianParams:
+        """θ with these means and covariances εI, or as narrow as the data allow where ε = 0."""
+        blank = self.blank(len(means), source)
+        narrow = 1e-6 * float(self.dense(blank).trace(axis1=1, axis2=2)[0]) / means.shape[1]
+        factor = (
+            blank.factor * 0 + 1 if not self.matrix else np.broadcast_to(np.eye(means.shape[1]), blank.factor.shape)
+        )
+        return self.from_factor(means, factor / np.sqrt(self.reg_covar or narrow))
 
     def marginal(self, θ: GaussianParams, columns: Sequence[int]) -> GaussianParams:
         """p(x_c | k): the same Gaussians over fewer columns (Bishop 2.98)."""
