@@ -23,15 +23,21 @@ from .findings.atlas import atlas
 from .findings.columns import View, missing, summaries, views
 from .findings.groups import describe
 from .findings.relations import relations, ties
-from .findings.selection import curve, opening, story
-from .findings.unlikely import ROWS, Product, unlikely
-from .mixture.joint import CategoryColumn, JointMixture, NumberColumn
+from .findings.selection import decision, opening
+from .findings.unlikely import ROWS, Product, judge, unlikely
+from .mixture.joint import JointMixture
 from .rng import generator
 from .typing import Array, Doubles, Floats
 
 SAMPLE = 100_000  # rows from which groups are described and the map is computed, at most
 LEAST = 10  # rows behind anything shown where no row may leave the table
 PHASES = ("reading", "groups", "columns", "describing", "rows", "map", "page")
+
+_SHARE: dict[str, Callable[[int, int], tuple[int, int]]] = {  # of the search for groups, in hundredths
+    "components": lambda done, total: (50 * done // total, 100),
+    "groups": lambda done, total: (50 + 40 * done // total, 100),
+    "fit": lambda done, total: (90 + 10 * done // total, 100),
+}
 
 Progress = Callable[[str, int | None, int | None], None]
 
@@ -40,7 +46,7 @@ def explore(
     X: object,
     *,
     types: Mapping[str, str] | None = None,
-    max_components: int = 12,
+    max_components: int = 15,
     rows: bool = True,
     random_state: int = 0,
     progress: Progress | None = None,
@@ -49,9 +55,10 @@ def explore(
     """What is in a table: its columns and gaps, groups (or none), a map, the least likely rows, each in words.
 
     ``X`` is what ``Table.read`` takes: a path, ``sample:NAME``, a data frame, a dict of columns or an array; ``types``
-    (column -> kind) overrules what a column is taken for. The groups are the components of a ``JointMixture``
-    p(x) = Σ_k π_k Π_j p(x_j | k), at most ``max_components`` of them. With ``rows=False`` nothing in findings, page or
-    notebook view rests on fewer than 10 rows. ``progress(phase, done, total)`` is called as the work goes on.
+    (column -> kind) overrules what a column is taken for. The density is a ``JointMixture`` of at most
+    ``max_components`` parts, p(x) = Σ_m π_m Π_j p(x_j | m); parts that together are one cloud are one group. With
+    ``rows=False`` nothing in findings, page or notebook view rests on fewer than 10 rows.
+    ``progress(phase, done, total)`` is called as the work goes on.
 
     Raises ``InputError`` for data that cannot be used, ``ArgumentError`` for an argument out of range.
 
@@ -71,7 +78,8 @@ def explore(
         warnings.simplefilter("ignore", DataNotice)  # the page shows them
         table = X if isinstance(X, Table) and types is None else Table.read(X, types)
     tell("groups", 0, None)
-    model = JointMixture("auto", max_components=max_components, random_state=random_state).fit(table)
+    model = JointMixture("auto", max_components=max_components, random_state=random_state)
+    model._fit(table, tell=lambda step, done, total: tell("groups", *_SHARE[step](done, total)))
     made = {"seed": random_state, "max_components": int(max_components), "types": dict(types or {})}
     return Exploration(table, model, name or _name(X), rows, made, tell, started)
 
@@ -91,12 +99,12 @@ class Exploration:
     def __post_init__(self) -> None:
         seed = generator(self.made["seed"])
         n = self.source.shape[0]
-        resp = np.asarray(self.model.predict_proba(self.source))  # [n, K]
+        self._judged = judge(self.model, self.source)
+        resp = self._judged.resp  # [n, K]
         order = np.argsort(-resp.sum(axis=0), kind="stable")  # the biggest group is number 1
         self._order = order
         self._share: Doubles = resp.mean(axis=0)[order]
         self._group: Array = np.argsort(order)[resp.argmax(axis=1)].astype(np.int32) + 1
-        self._score: Doubles = np.asarray(self.model.score_samples(self.source), np.float64)
         width = max(len(self.source.schema.columns), 1)
         size = min(n, SAMPLE, max(5000, 20_000_000 // width))
         self._rows: Array = np.sort(seed.permutation(n)[:size]) if size < n else np.arange(n)
@@ -106,9 +114,12 @@ class Exploration:
 
     @cached_property
     def table(self) -> pa.Table:
-        """The table as it came, with the columns ``group`` (from 1, the biggest first) and ``score`` (log-density)."""
+        """The table as it came, with the columns ``group`` (from 1, the biggest first) and ``score``.
+
+        The score of a row is its log-density by the other rows; the lower, the less likely.
+        """
         frame = self.source.frame
-        for wanted, cells in (("group", self._group), ("score", self._score)):
+        for wanted, cells in (("group", self._group), ("score", self._judged.score)):
             free = wanted
             while free in frame.column_names:
                 free += "_"
@@ -151,9 +162,9 @@ class Exploration:
         sizes = np.bincount(self._group - 1, minlength=len(self._share))
         groups, effect = describe(sample, self._resp, self._share, sizes, tied.twins(), least)
         self.progress("rows", None, None)
-        odd = np.argsort(self._score, kind="stable")[:ROWS]
+        odd = np.argsort(self._judged.score, kind="stable")[:ROWS]
         strange = unlikely(
-            _product(self.model, self._order), table.take(odd), odd, self._score, self._group, sample, self._resp,
+            _product(self.model, self._order), self._judged, table.take(odd), odd, self._group, sample, self._resp,
             schema, n, least,
         )  # fmt: skip
         self.progress("map", None, None)
@@ -166,13 +177,7 @@ class Exploration:
             "headline": "",
             "summary": [],
             "table": self._facts(entries, gaps, rows),
-            "groups": {
-                "count": len(groups),
-                "certainty": self._certainty,
-                "curve": curve(self.model),
-                "list": groups,
-                "effects": _effects(sample, effect),
-            },
+            "groups": decision(self.model, self._certainty) | {"list": groups, "effects": _effects(sample, effect)},
             "map": picture,
             "unlikely": strange,
             "relations": relations(tied),
@@ -180,7 +185,6 @@ class Exploration:
             "missing": gaps,
             "made": self._made(rows),
         }
-        found["groups"] |= story(found["groups"], self.model)
         found |= opening(found)
         plain_: dict[str, Any] = plain(found)
         return plain_
@@ -217,18 +221,16 @@ def _name(X: object) -> str:
 
 
 def _product(model: JointMixture, order: Array) -> Product:
-    """The parameters of the mixture, column by column."""
-    told = model.columns_.values()
-    numeric = [c for c in told if isinstance(c, NumberColumn)]
-    levels = [c for c in told if isinstance(c, CategoryColumn)]
-    none = np.empty((len(model.weights_), 0))
+    """The parts of the mixture, and the group of each in the order of the page."""
+    at = np.cumsum([len(c.levels) for c in model.schema_.categorical])[:-1]
+    some = bool(model.schema_.categorical)
     with np.errstate(divide="ignore"):
         return Product(
-            np.log(model.weights_),
-            np.stack([c.mean for c in numeric], axis=1) if numeric else none,
-            np.stack([c.sd for c in numeric], axis=1) if numeric else none,
-            [np.log(c.probability) for c in levels],
-            np.argsort(order),
+            np.log(model.part_weights_),
+            model.part_means_,
+            np.sqrt(model.part_variances_),
+            np.split(np.log(model.part_probabilities_), at, axis=1) if some else [],
+            np.argsort(order)[model.part_component_],
         )
 
 

@@ -10,7 +10,9 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from tacit.data.block import Block
-from tacit.findings.unlikely import Product, surprise
+from tacit.data.table import Table
+from tacit.findings.unlikely import Product, judge, log_others, surprise
+from tacit.mixture.joint import JointMixture
 
 
 def model(d: int = 1) -> Product:
@@ -68,3 +70,28 @@ def test_a_value_between_two_peaks_is_as_odd_as_one_beyond_them() -> None:
     assert between > 30
     assert beyond > 30
     assert usual < 1
+
+
+def test_rows_are_judged_by_the_others() -> None:
+    """A part of the density that is there for one row alone does not make that row likely."""
+    rng = np.random.default_rng(0)
+    x = np.append(rng.normal(size=300), 60.0)
+    table = Table.read({"x": x, "y": rng.normal(size=301)})
+    model = JointMixture(2, random_state=0).fit(table)
+    assert model.part_weights_.min() < 0.01
+    found = judge(model, table)
+    assert found.score.argmin() == 300
+    assert found.score[300] < found.score[:300].min() - 100
+    assert found.resp.sum(axis=1) == pytest.approx(1)
+    usual = np.argsort(np.abs(x))[:100]
+    assert found.score[usual] == pytest.approx(model.score_samples(table)[usual], abs=0.01)
+
+
+def test_the_share_of_others_is_what_is_left_without_the_row() -> None:
+    r = np.array([[1.0, 0.0], [0.0, 1.0], [0.25, 0.75], [0.0, 1.0]])
+    support = r.sum(axis=0)  # 1.25, 2.75
+    found = np.exp(log_others(r, support))
+    assert found[0] == pytest.approx([0, 1])  # a quarter of a row stands behind the first part: not enough
+    assert found[1] == pytest.approx([1, 1.75 / 2.75])
+    assert found[2] == pytest.approx([1 / 1.25, 2 / 2.75])
+    assert log_others(np.ones((1, 1)), np.ones(1)).tolist() == [[0.0]]

@@ -93,6 +93,10 @@ def atlas(
         f"{'' if shown >= 0.5 else ': groups may be apart in ways this picture cannot show'}."
     ]
     said += [a["words"] for a in axes[:2]]
+    clumps = list(dict.fromkeys(a["loadings"][0]["column"] for a in axes[:2] if a["loadings"][0]["level"] is not None))
+    if clumps:
+        names = words.listing([words.clip(name, 40) for name in clumps])
+        said.append(f"Clumps and stripes can come from the levels of {names}: by themselves they are not groups.")
     points = density = None
     if least > 1:
         density = _grid(score[:, 0], y, group, least)

@@ -181,7 +181,8 @@ def summaries(source: Source, schema: Schema, least: int = 1) -> list[dict[str, 
         elif c.kind.categorical:
             entry |= _category(c, source.map(partial(_codes, j=categorical[c.name])), least)
         else:
-            entry |= {"words": "Left out; its cells are never shown."}
+            empty = c.kind is Kind.EMPTY
+            entry |= {"words": "Left out: it is empty." if empty else "Left out; its cells are never shown."}
         entries.append(entry)
     return entries
 

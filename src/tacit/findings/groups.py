@@ -15,6 +15,7 @@ from .columns import Bins, View, bins, unit
 
 TRAITS = 6  # at most, told of a group
 TELLING = 0.1  # the least effect worth telling
+FAINT = 0.04  # the least where nothing better has been told
 
 _MORE = {  # what people say for "higher" and "lower" of a column whose name ends in this word
     "age": ("older", "younger"),
@@ -63,7 +64,8 @@ def describe(
         traits: list[dict[str, Any]] = []
         for j in order:
             said_already = any(frozenset((t["column"], views[j].schema.name)) in twins for t in traits)
-            if effect[j, k] < TELLING or len(traits) == TRAITS:
+            telling = effect[j, k] >= (TELLING if len(traits) > 1 else FAINT)
+            if not telling or len(traits) == TRAITS:
                 break
             if not said_already and (trait := _trait(views[j], cut[j], mass[j], resp, k, float(effect[j, k]), least)):
                 traits.append(trait)

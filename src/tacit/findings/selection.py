@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..mixture.joint import JointMixture
 from . import words
 
 CLEAR = ((0.97, "clearly apart"), (0.9, "mostly apart"), (0.75, "overlapping"), (0.0, "running into each other"))
@@ -14,41 +15,66 @@ def clarity(certainty: float) -> str:
     return next(word for least, word in CLEAR if certainty >= least)
 
 
-def curve(model: Any) -> list[dict[str, Any]]:
-    """The criteria at each number of groups that was tried."""
-    return [{"groups": int(c["n_components"]), "bic": c["bic"], "icl": c.get("icl")} for c in model.selection_]
+def decision(model: JointMixture, certainty: float) -> dict[str, Any]:
+    """Whether there are groups and how clear they are: the numbers that decided it, and the reason in words.
+
+    ``curve`` has the criteria for each number of parts tried; ``evidence`` the gain by several parts over one, of these
+    rows and of tables drawn as one cloud (``JointMixture.evidence_``).
+    """
+    K, parts, evidence = model.n_components_, len(model.part_weights_), model.evidence_
+    curve = [{"parts": int(c["n_components"]), "bic": c["bic"], "icl": c["icl"]} for c in model.selection_]
+    clear = clarity(certainty) if K > 1 else None
+    said = [_why(evidence, K, parts)]
+    if K > 1:
+        said.append(
+            f"On average a row belongs to its group with probability {words.share(certainty)}: the groups are {clear}."
+        )
+    if 1 < parts == model.max_components:
+        said.append(f"No more than {parts} parts were tried; with more of them, groups might be divided further.")
+    return {
+        "count": K,
+        "found": K > 1,
+        "clear": clear,
+        "certainty": certainty,
+        "parts": parts,
+        "curve": curve,
+        "evidence": evidence,
+        "words": said,
+    }
 
 
-def story(groups: dict[str, Any], model: Any) -> dict[str, Any]:
-    """Whether there are groups, how clear they are, and the reason, in words."""
-    K, tried = groups["count"], len(groups["curve"])
+def _why(evidence: dict[str, Any] | None, K: int, parts: int) -> str:
+    if evidence is None:
+        if parts > 1:
+            return "There are too few rows to look for groups."
+        return "The rows form one cloud: describing them in two parts is not worth the numbers that it takes."
+    gain, cloud, sd, z = (float(evidence[name]) for name in ("gain", "cloud", "sd", "z"))
+    fact = (
+        f"Several parts instead of one gain {gain:.0f} nats; in {evidence['draws']} tables drawn as one cloud, with "
+        f"the same columns and correlations, {cloud:.0f} ± {sd:.0f}"
+    )
+    if K == 1 and z <= 3:
+        return f"The rows form one cloud. {fact}: no more than a table without groups would give."
+    far = f"{z:.0f}" if z < 100 else "over 100"
     if K == 1:
-        said = ["The rows form one cloud: no split into groups explains them better than leaving them together."]
-        return {"found": False, "clear": None, "words": said}
-    clear = clarity(groups["certainty"])
-    said = [
-        f"{words.count(K, 'group')}, the best of {words.count(tried, 'number')} tried.",
-        f"On average a row belongs to its group with probability {words.share(groups['certainty'])}: "
-        f"the groups are {clear}.",
-    ]
-    if tried == K and K > 1 and model.max_components <= K:
-        said.append("That is the most that was tried: there may be more.")
-    return {"found": True, "clear": clear, "words": said}
+        return f"{fact}, which is {far} standard deviations less. But no two parts lie in different places."
+    unite = f" The {parts} parts of the density make {K} groups: parts that together are one cloud are one group."
+    return f"{fact}. That is {far} standard deviations less, so there are groups.{unite if parts > K else ''}"
 
 
 def opening(found: dict[str, Any]) -> dict[str, Any]:
-    """The headline, and a summary of two to five sentences."""
+    """The headline, and a summary of two to four sentences."""
     table, groups = found["table"], found["groups"]
-    K = groups["count"]
-    headline = f"{words.count(K, 'group')}, {groups['clear']}" if groups["found"] else "No groups: one cloud"
+    headline = "No groups: one cloud"
+    if groups["found"]:
+        headline = f"{words.count(groups['count'], 'group')}, {groups['clear']}"
     left = table["columns"] - table["used"]
+    of_which = f", of which {left} {'was' if left == 1 else 'were'} left out" if left else ""
     gaps = "no cell is missing" if not table["missing"] else f"{words.share(table['missing'])} of the cells are missing"
     said = [
         f"{words.clip(table['name'])} has {words.count(table['rows'], 'row')} and "
-        f"{words.count(table['columns'], 'column')}"
-        + (f", of which {left} {'was' if left == 1 else 'were'} left out; {gaps}." if left else f"; {gaps}.")
+        f"{words.count(table['columns'], 'column')}{of_which}; {gaps}."
     ]
-    said += groups["words"][:1] if not groups["found"] else []
     if groups["found"]:
         big = groups["list"][0]
         said.append(f"The largest group holds {words.share(big['share'])} of the rows: {words.clip(big['name'], 80)}.")
@@ -56,7 +82,6 @@ def opening(found: dict[str, Any]) -> dict[str, Any]:
         said.append(f"The closest tie between columns: {found['relations']['pairs'][0]['words']}")
     first = next(iter(found["unlikely"]["rows"]), None)
     if first and first["cells"] and found["unlikely"]["striking"]:
-        said.append(
-            f"Row {first['row']} fits least: {first['cells'][0].get('words', first['words'])}".removesuffix(".") + "."
-        )
+        odd = first["cells"][0].get("words", first["words"]).removesuffix(".")
+        said.append(f"Row {first['row']} fits least: {odd}.")
     return {"headline": headline, "summary": said}

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp
+from scipy.special import log_softmax, logsumexp, softmax
 from scipy.stats import norm
 
 from ..data.block import Block
+from ..data.source import Source
 from ..data.table import Schema
+from ..mixture.joint import JointMixture
 from ..typing import Array, Doubles, Floats
 from . import words
 from .columns import BARS, View
@@ -25,7 +27,7 @@ _DZ = norm.pdf(_Z) * (_Z[1] - _Z[0])
 class Product(NamedTuple):
     """Σ_k π_k Π_j p(x_j | k): the parameters of a mixture whose columns are independent within a component."""
 
-    log_weights: Doubles  # [K]
+    log_weights: Doubles  # [K], or [b, K] where each row has its own
     mean: Doubles  # [K, d]
     sd: Doubles  # [K, d]
     log_levels: Sequence[Doubles]  # one [K, L] for each categorical column
@@ -38,6 +40,50 @@ class Surprise(NamedTuple):
     log_prob: Doubles  # [b, J], log p(x_j | x_-j); NaN for a gap
     bits: Doubles  # [b, J], -log₂ P(a value at least as unlikely | x_-j); 0 for a gap
     posterior: Doubles  # [b, J, K], p(k | x_-j)
+
+
+class Judgement(NamedTuple):
+    """What the rows are to each other."""
+
+    score: Doubles  # [n], log p(x_i) by the other rows
+    resp: Doubles  # [n, groups]
+    support: Doubles  # [K], N_k = Σ_i p(k | x_i)
+
+
+def judge(model: JointMixture, source: Source) -> Judgement:
+    """The density of each row by the other rows: p(x_i) with π_k in proportion to N_k - r_ik, its own share left out.
+
+    A row so odd that a part of the density is there for it alone would else be called likely.
+    """
+    mixture, params = model._model()
+    cap = mixture.block_rows(params)
+    fold = np.eye(model.n_components_)[model.part_component_]  # [parts, groups]
+    n = source.shape[0]
+
+    def posterior(block: Block) -> Doubles:
+        joint = np.asarray(mixture.log_joint(params, block), np.float64)
+        return np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
+
+    support: Doubles = source.reduce(lambda block: posterior(block).sum(axis=0), rows=cap)
+
+    def judged(block: Block) -> Doubles:
+        joint = np.asarray(mixture.log_joint(params, block), np.float64)
+        r = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
+        score = logsumexp(joint + log_others(r, support), axis=1, keepdims=True) + np.log(n / max(n - 1, 1))
+        return np.concatenate([score, r @ fold], axis=1)
+
+    told = source.map(judged, rows=cap)
+    return Judgement(told[:, 0], told[:, 1:], support)
+
+
+def log_others(r: Doubles, support: Doubles) -> Doubles:
+    """log (N_k - r_ik) / N_k [b, K]; -∞ for a part behind which hardly any other row stands."""
+    if support.sum() < 1.5:  # there is no other row
+        return np.zeros_like(r)
+    others = support - r
+    enough = others >= np.minimum(0.5, others.max(axis=1, keepdims=True))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(enough, np.log(others / support), -np.inf)
 
 
 def surprise(model: Product, block: Block) -> Surprise:
@@ -90,9 +136,9 @@ def _numeric_tail(w: Doubles, mean: Doubles, sd: Doubles, log_at: float) -> floa
 
 def unlikely(
     model: Product,
+    judgement: Judgement,
     block: Block,
     rows: Array,
-    score: Doubles,
     group: Array,
     views: Sequence[View],
     resp: Floats,
@@ -100,12 +146,14 @@ def unlikely(
     n: int,
     least: int = 1,
 ) -> dict[str, Any]:
-    """The rows of ``block`` (numbers ``rows``, the lowest of all ``score``, in that order) and what is odd in them.
+    """The rows of ``block`` (numbers ``rows``, those with the lowest scores) and what is odd in them.
 
     ``views`` and ``resp`` tell what rows like them have in a column.
     """
-    found = surprise(model, block)
-    fold = np.eye(resp.shape[1])[model.group]  # [components, groups]
+    score = judgement.score
+    r = softmax(model.log_weights + _log_cells(model, block).sum(axis=1), axis=1)
+    found = surprise(model._replace(log_weights=model.log_weights + log_others(r, judgement.support)), block)
+    fold = np.eye(resp.shape[1])[model.group]  # [parts, groups]
     found = found._replace(posterior=found.posterior @ fold)
     columns = [*schema.numeric, *schema.categorical]
     entries: list[dict[str, Any]] = []

@@ -80,8 +80,8 @@ def clip(text: str, most: int = 60) -> str:
 def number(x: float, unit: float = 0.0) -> str:
     """A number to a precision: ``unit`` is the smallest difference worth showing; 0 keeps four digits.
 
-    >>> number(47.0, 1), number(0.12345, 0.01), number(1234567.0, 1000).replace(GAP, ","), number(2.5e-9)
-    ('47', '0.12', '1,235,000', '2.5e-09')
+    >>> number(47.0, 1), number(0.12345, 0.01), number(1234567.0, 10000), number(2.5e-9)
+    ('47', '0.12', '1.23 million', '2.5e-09')
     """
     if x == 0 or not math.isfinite(x):
         return f"{x:.0f}"
@@ -89,6 +89,9 @@ def number(x: float, unit: float = 0.0) -> str:
         unit = 10.0 ** (math.floor(math.log10(abs(x))) - 3)
     if abs(x) >= 1e15 or (0 < abs(x) < 1e-4 <= 1 and unit < 1e-4):
         return f"{x:.3g}"
+    for one, name, _ in _SIZES:
+        if one <= abs(x) and unit >= one / 1000:
+            return number(x / one, unit / one) + name
     decimals = max(0, min(12, -math.floor(math.log10(unit) + 1e-9)))
     rounded = round(x / unit) * unit + 0.0 if unit > 1 else round(x, decimals) + 0.0
     text = f"{rounded:,.{decimals}f}" if abs(rounded) >= 10_000 else f"{rounded:.{decimals}f}"
@@ -97,15 +100,19 @@ def number(x: float, unit: float = 0.0) -> str:
     return text.replace(",", GAP)
 
 
+_SIZES = ((1e12, " trillion", "T"), (1e9, " billion", "bn"), (1e6, " million", "M"))
+
+
 def size(top: float, unit: float) -> tuple[float, str]:
-    """Thousands or millions, where numbers up to ``top`` at a precision of ``unit`` are shorter in them.
+    """Thousands, millions or billions, where numbers up to ``top`` at a precision of ``unit`` are shorter in them.
 
     >>> size(2.5e7, 1e5)[0], size(17_500, 100)[0], size(17_500, 1)[0]
     (1000000.0, 1000.0, 1.0)
     """
-    if top >= 1e6 and unit >= 1e4:
-        return 1e6, f"{GAP}M"
-    return (1e3, f"{GAP}k") if top >= 1e4 and unit >= 10 else (1.0, "")
+    for one, _, short in _SIZES:
+        if one <= top < 1e15 and unit >= one / 1000:
+            return one, f"{GAP}{short}"
+    return (1e3, f"{GAP}k") if 1e4 <= top < 1e15 and unit >= 10 else (1.0, "")
 
 
 def date(days: float, unit: float = 1.0) -> str:

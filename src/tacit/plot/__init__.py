@@ -13,4 +13,5 @@ from .atlas import scree as scree
 from .columns import missing as missing
 from .columns import scores as scores
 from .groups import criterion as criterion
+from .groups import evidence as evidence
 from .groups import traits as traits

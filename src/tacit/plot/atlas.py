@@ -84,7 +84,7 @@ def _spots(findings: Mapping[str, Any]) -> list[go.Scatter]:
                 marker={
                     "color": colour(g["number"]),
                     "symbol": symbol(g["number"]),
-                    "size": [6 + 20 * (density["rows"][i] / top) ** 0.5 for i in mine],
+                    "size": [5 + 11 * (density["rows"][i] / top) ** 0.5 for i in mine],
                     "opacity": 0.7,
                 },
             )

@@ -12,29 +12,54 @@ from .style import ACCENT, BAR, NEUTRAL, colour, figure, safe, scale
 
 
 def criterion(findings: Mapping[str, Any]) -> go.Figure:
-    """The criterion (lower is better) against the number of groups, the chosen number marked."""
+    """The criterion (lower is better) against the number of parts of the density, the chosen number marked."""
     curve = findings["groups"]["curve"]
-    lines = []
-    for key, name, shade in (("bic", "BIC", ACCENT), ("icl", "ICL", colour(2))):
-        at = [(c["groups"], c[key]) for c in curve if c.get(key) is not None]
-        if at:
-            lines.append(
-                go.Scatter(
-                    x=[a[0] for a in at],
-                    y=[a[1] for a in at],
-                    name=name,
-                    mode="lines+markers",
-                    line={"color": shade, "width": 2, "dash": "solid" if key == "bic" else "dot"},
-                    marker={"size": 7, "symbol": "circle" if key == "bic" else "square"},
-                    hovertemplate="%{x} groups: " + name + " %{y:,.0f}<extra></extra>",
-                )
-            )
+    lines = [
+        go.Scatter(
+            x=[c["parts"] for c in curve],
+            y=[c[key] for c in curve],
+            name=name,
+            mode="lines+markers",
+            line={"color": shade, "width": 2, "dash": dash},
+            marker={"size": 7, "symbol": mark},
+            hovertemplate="%{x} parts: " + name + " %{y:,.0f}<extra></extra>",
+        )
+        for key, name, shade, dash, mark in (
+            ("bic", "BIC", ACCENT, "solid", "circle"),
+            ("icl", "ICL", colour(2), "dot", "square"),
+        )
+    ]
     made = figure(lines, 320)
-    made.update_xaxes(title="number of groups tried", dtick=1 if len(curve) <= 16 else None)
+    made.update_xaxes(title="parts of the density", dtick=1)
     made.update_yaxes(title="criterion (lower is better)")
-    chosen = findings["groups"]["count"]
-    if any(c["groups"] == chosen for c in curve):
-        made.add_vline(x=chosen, line={"color": NEUTRAL, "width": 1, "dash": "dash"})
+    made.add_vline(x=findings["groups"]["parts"], line={"color": NEUTRAL, "width": 1, "dash": "dash"})
+    return made
+
+
+def evidence(findings: Mapping[str, Any]) -> go.Figure:
+    """What several parts gain over one: in these rows, and in tables drawn as one cloud."""
+    told = findings["groups"]["evidence"]
+    lines = [
+        go.Scatter(
+            x=list(range(1, len(told[key]) + 1)),
+            y=told[key],
+            name=name,
+            mode="lines+markers",
+            line={"color": shade, "width": 2, "dash": dash},
+            marker={"size": 7, "symbol": mark},
+            error_y={"type": "constant", "value": told["sd"], "color": shade, "thickness": 1}
+            if key != "gains"
+            else None,
+            hovertemplate="%{x} parts: gain %{y:,.0f}<extra></extra>",
+        )
+        for key, name, shade, dash, mark in (
+            ("gains", "this table", ACCENT, "solid", "circle"),
+            ("cloud_gains", "tables without groups", NEUTRAL, "dot", "square"),
+        )
+    ]
+    made = figure(lines, 320)
+    made.update_xaxes(title="parts", dtick=1)
+    made.update_yaxes(title="gain over one part (nats)")
     return made
 
 

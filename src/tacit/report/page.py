@@ -86,14 +86,25 @@ def pictures(f: Mapping[str, Any]) -> list[Picture]:
                 "means that they share no value. Strong colours mark the columns that tell groups apart.",
             )
         )
+    if groups["evidence"]:
+        made.append(
+            Picture(
+                "evidence",
+                plot.evidence(f),
+                "What several parts gain over one, in this table and in tables without groups.",
+                "How much better several parts describe the rows than one, once the extra numbers are paid for. Tables "
+                "drawn as one cloud gain too, if columns are skewed or correlated; only what goes beyond them speaks "
+                "for groups.",
+            )
+        )
     if len(groups["curve"]) > 1:
         made.append(
             Picture(
                 "criterion",
                 plot.criterion(f),
-                f"The criterion against the number of groups; the number chosen is {groups['count']}.",
-                "Every extra group must pay for the numbers it takes to describe it. The lower, the better; the dashed "
-                "line marks the number chosen.",
+                f"The criterion against the number of parts; the number chosen is {groups['parts']}.",
+                "Every extra part must pay for the numbers it takes to describe it. The lower, the better; the dashed "
+                "line marks the number chosen. ICL also asks that rows belong clearly to one part.",
             )
         )
     if map_["points"] or (map_["density"] and map_["density"]["x"]):
