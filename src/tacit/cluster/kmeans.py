@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin, _clone_parametrized
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
@@ -30,25 +30,17 @@ from .seeding import Closest, centers_of, plus_plus, random_rows, unit
 class Lloyd(LatentModel[Doubles, Nearest]):
     """Minimises Σ_i w_i min_k |x_i - c_k|² by turns of nearest centre and mean (Lloyd 1982; Bishop 2006, section 9.1).
 
-    Parameters are the centres [K, d], kept in the precision of the data so that what is reported belongs to what is
-    returned. ``tol`` bounds the squared shift of all centres in a step. ``labels`` [n] is written by ``expect`` and
-    never read: after the last pass it holds the labels of the centres returned.
+    Parameters are the centres [K, d] in float64. ``tol`` bounds the squared shift of all centres in a step. ``labels``
+    [n] is written by ``expect`` and never read: after the last pass it holds the labels of the centres returned.
     """
 
     K: int
     metric: str = "euclidean"
     tol: float = 0.0
-    dtype: Any = np.float64
     labels: Array | None = None
 
     def init(self, source: Source, rng: np.random.Generator) -> Doubles:
-        return self.round(plus_plus(source, self.K, rng, metric=self.metric))
-
-    def round(self, centers: Doubles) -> Doubles:
-        """Centres as the data's precision can hold them."""
-        if self.metric == "cosine":
-            centers = unit(centers)
-        return centers.astype(self.dtype).astype(np.float64)
+        return plus_plus(source, self.K, rng, metric=self.metric)
 
     def expect(self, params: Doubles, block: Block) -> Nearest:
         out = None if self.labels is None else self.labels[block.start : block.start + block.n]
@@ -59,22 +51,24 @@ class Lloyd(LatentModel[Doubles, Nearest]):
         if self.metric == "cosine":  # maximises Σ w x·c over |c| = 1 (Dhillon and Modha 2001)
             mean = params + step
             alive = np.linalg.norm(mean, axis=1, keepdims=True) > 1e-12
-            return self.round(np.where(alive, mean, params))
+            return unit(np.where(alive, mean, params))
         # A step below the rounding of the sums is no step: with tol=0 the centres come to rest.
-        noise = 8 * np.finfo(np.float64).eps * (np.abs(params) + np.sqrt(-stats.objective / stats.weight))
-        return self.round(np.where(np.abs(step) > noise, params + step, params))
+        noise = 2e-15 * (np.abs(params) + (-stats.objective / stats.weight) ** 0.5)
+        step[np.abs(step) <= noise] = 0
+        return params + step
 
     def converged(self, before: Doubles, after: Doubles) -> bool:
-        return float(np.square(after - before).sum()) <= self.tol
+        shift = (after - before).ravel()
+        return float(shift @ shift) <= self.tol
 
     def repair(self, params: Doubles, stats: Nearest, source: Source, rng: np.random.Generator) -> tuple[Doubles, int]:
         """Each empty cluster moves to the row farthest from all centres, one after another, ties in hash order.
 
         The row leaves the cluster that it was in: with μ the mean of weight N, μ ← μ - w (x - μ) / (N - w).
         """
-        empty = np.flatnonzero(stats.counts == 0)
-        if not len(empty):
+        if stats.counts.all():
             return params, 0
+        empty = np.flatnonzero(stats.counts == 0)
         before = params - _steps(stats)
         closest = Closest(source, self.metric, params)
         moved, counts, repaired = params.copy(), stats.counts.copy(), 0
@@ -84,7 +78,7 @@ class Lloyd(LatentModel[Doubles, Nearest]):
             if not distance[far] > 0:  # fewer distinct rows than clusters
                 break
             row = source.take(far[None])
-            moved[k] = self.round(centers_of(row, self.metric))[0]
+            moved[k] = centers_of(row, self.metric)[0]
             closest.add(moved[k : k + 1])
             repaired += 1
             if self.metric == "euclidean":
@@ -93,11 +87,11 @@ class Lloyd(LatentModel[Doubles, Nearest]):
                 if counts[old] > w:
                     counts[old] -= w
                     moved[old] -= w * (moved[k] - moved[old]) / counts[old]
-        return self.round(moved), repaired
+        return moved, repaired
 
     def scale(self, source: Source) -> float:
         """The mean of the features' variances: what scikit-learn measures ``tol`` in."""
-        origin = self.round(centers_of(source.take(np.zeros(1, dtype=np.intp)), self.metric))
+        origin = centers_of(source.take(np.zeros(1, dtype=np.intp)), self.metric)
         total = source.reduce(lambda block: kernels.nearest(block, origin, metric=self.metric))
         mean = total.sums[0] / total.weight
         return float(-total.objective / total.weight - mean @ mean) / len(mean)
@@ -105,9 +99,13 @@ class Lloyd(LatentModel[Doubles, Nearest]):
 
 def _steps(stats: Nearest) -> Doubles:
     """Σ w (x - c) / Σ w [K, d], from each centre to the mean of its rows, exact far from the origin; 0 without rows."""
-    mass = stats.counts[:, None]
-    steps: Doubles = np.divide(stats.sums, mass, out=np.zeros_like(stats.sums), where=mass > 0)
+    steps: Doubles = stats.sums / np.where(stats.counts > 0, stats.counts, 1)[:, None]
     return steps
+
+
+def _centers_of(model: object) -> Any:
+    """The centres or means of a fitted model; None if it is not one."""
+    return getattr(model, "cluster_centers_", getattr(model, "means_", None))
 
 
 class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Estimator):  # type: ignore[misc]
@@ -184,17 +182,15 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
         K = self.n_clusters
         if n < K:
             raise ArgumentError(f"n_samples={n} should be >= n_clusters={K}.")
-        if not source.weight.sum() > 0:
-            raise ArgumentError("sample_weight must have a positive sum.")
         rng = generator(self.random_state)
         start, runs = self._start(source)
         labels = np.empty(n, dtype=np.int32)
-        lloyd = Lloyd(K, self.metric, 0.0, next(iter(source.blocks())).dtype, labels)
+        lloyd = Lloyd(K, self.metric, labels=labels)
         if self.tol > 0:
-            lloyd = Lloyd(K, self.metric, self.tol * lloyd.scale(source), lloyd.dtype, labels)
+            lloyd = replace(lloyd, tol=self.tol * lloyd.scale(source))
         best: Fit[Doubles] | None = None
         for _ in range(runs):
-            params = lloyd.round(self._checked(start(rng), d))
+            params = self._checked(start(rng), d)
             if self.verbose:
                 print("Initialization complete")
             fit = em(
@@ -213,7 +209,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
             if best is None or fit.objective > best.objective:
                 best, self.labels_ = fit, labels.copy() if runs > 1 else labels
         assert best is not None
-        self.cluster_centers_ = best.params.astype(lloyd.dtype)
+        self.cluster_centers_ = best.params.astype(next(iter(source.blocks())).dtype)
         self.inertia_ = -float(best.stats.objective)
         self.n_iter_, self.history_, self.repairs_ = best.n_iter, best.history, best.repairs
         if self.trace:
@@ -262,6 +258,12 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
     def _n_features_out(self) -> int:
         return len(self.cluster_centers_)
 
+    def __sklearn_clone__(self) -> KMeans:
+        twin: KMeans = _clone_parametrized(self)
+        if _centers_of(self.init) is not None:
+            twin.init = self.init  # a fitted model is a start, not a part to be fitted again
+        return twin
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -298,7 +300,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
             seed = plus_plus if init == "k-means++" else random_rows
             runs = (1 if init == "k-means++" else 10) if self.n_init == "auto" else self.n_init
             return lambda rng: seed(source, K, rng, metric=self.metric), runs
-        model = getattr(init, "cluster_centers_", getattr(init, "means_", None))
+        model = _centers_of(init)
         if model is None and callable(init):
             rows = next(iter(source.blocks())).x
 
@@ -327,7 +329,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
             )
         if not np.isfinite(out).all():
             raise ArgumentError("The initial centers contain NaN or infinity.")
-        return out
+        return unit(out) if self.metric == "cosine" else out
 
     def _say(self, step: int, objective: float) -> None:
         print(f"Iteration {step}, inertia per row {-objective}.")

@@ -46,14 +46,16 @@ def assign(block: Block, centers: Doubles, *, metric: str = "euclidean") -> Arra
 
 def distances(block: Block, centers: Doubles, *, metric: str = "euclidean") -> Floats:
     """|x_i - c_k| [b, K], from explicit differences, in the block's precision."""
-    out: Floats = np.empty((block.n, len(centers)), dtype=block.dtype)
+    size = float(np.abs(centers).max())
+    squares = np.float64 if block.csr is None and not 1e-15 < size < 1e15 else block.dtype  # what holds |x - c|²
+    out: Floats = np.empty((block.n, len(centers)), dtype=squares)
     run, rows = (
         (native.module.distances, (block.numbers,))
         if block.csr is None
         else (native.module.distances_sparse, sparse(block))
     )
     run(*rows, centers, metric == "cosine", out, native.threads())
-    return out
+    return out.astype(block.dtype, copy=False)
 
 
 def least(block: Block, centers: Doubles, *, metric: str = "euclidean") -> Doubles:
