@@ -206,7 +206,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
             if self.verbose and fit.converged:
                 why = f"center shift is within tolerance {lloyd.tol}" if lloyd.tol > 0 else "strict convergence"
                 print(f"Converged at iteration {fit.n_iter}: {why}.")
-            if best is None or fit.objective > best.objective:
+            # better by more than rounding: of runs that end alike, the first
+            if best is None or fit.objective > best.objective * (1 - 1e-10):
                 best, self.labels_ = fit, labels.copy() if runs > 1 else labels
         assert best is not None
         self.cluster_centers_ = best.params.astype(next(iter(source.blocks())).dtype)
