@@ -49,17 +49,18 @@ def _why(evidence: dict[str, Any] | None, K: int, parts: int) -> str:
             return "There are too few rows to look for groups."
         return "The rows form one cloud: describing them in two parts is not worth the numbers that it takes."
     gain, cloud, sd, z = (float(evidence[name]) for name in ("gain", "cloud", "sd", "z"))
+    drawn = f"In {evidence['draws']} tables drawn as one cloud with the same columns and correlations"
     fact = (
-        f"Several parts instead of one gain {gain:.0f} nats; in {evidence['draws']} tables drawn as one cloud, with "
-        f"the same columns and correlations, {cloud:.0f} ± {sd:.0f}"
+        f"Describing the rows in several parts instead of one gains {gain:.0f} nats of log-likelihood, once the extra "
+        f"numbers are paid for. {drawn} the gain was {cloud:.0f} ± {sd:.0f}"
     )
     if K == 1 and z <= 3:
-        return f"The rows form one cloud. {fact}: no more than a table without groups would give."
+        return f"The rows form one cloud. {fact}: this table gains no more than one without groups would."
     far = f"{z:.0f}" if z < 100 else "over 100"
     if K == 1:
-        return f"{fact}, which is {far} standard deviations less. But no two parts lie in different places."
+        return f"{fact}, {far} standard deviations lower; but no two parts lie in different places: one cloud."
     unite = f" The {parts} parts of the density make {K} groups: parts that together are one cloud are one group."
-    return f"{fact}. That is {far} standard deviations less, so there are groups.{unite if parts > K else ''}"
+    return f"{fact}, {far} standard deviations lower: there are groups.{unite if parts > K else ''}"
 
 
 def opening(found: dict[str, Any]) -> dict[str, Any]:
@@ -82,6 +83,6 @@ def opening(found: dict[str, Any]) -> dict[str, Any]:
         said.append(f"The closest tie between columns: {found['relations']['pairs'][0]['words']}")
     first = next(iter(found["unlikely"]["rows"]), None)
     if first and first["cells"] and found["unlikely"]["striking"]:
-        odd = first["cells"][0].get("words", first["words"]).removesuffix(".")
-        said.append(f"Row {first['row']} fits least: {odd}.")
+        odd = words.listing([words.clip(c["column"], 40) for c in first["cells"]])
+        said.append(f"Row {first['row']} fits least, by its {odd}.")
     return {"headline": headline, "summary": said}

@@ -19,7 +19,7 @@ def atlas(findings: Mapping[str, Any]) -> go.Figure:
     made = figure(traces, 540)
     for axis, update in zip(map_["axes"][:2], (made.update_xaxes, made.update_yaxes), strict=False):
         name = "first" if axis["number"] == 1 else "second"
-        update(title=f"{name} axis ({words.share(axis['share'])})", zeroline=True)
+        update(title_text=f"{name} axis ({words.share(axis['share'])})", zeroline=True)
     return made
 
 
@@ -106,8 +106,8 @@ def scree(findings: Mapping[str, Any]) -> go.Figure:
         hovertemplate="axis %{x}: %{y:.1%}<extra></extra>",
     )
     made = figure([bars], 280, bargap=0.35)
-    made.update_xaxes(title="axis", dtick=1)
-    made.update_yaxes(title="share of variation", tickformat=".0%", rangemode="tozero")
+    made.update_xaxes(title_text="axis", dtick=1)
+    made.update_yaxes(title_text="share of variation", tickformat=".0%", rangemode="tozero")
     return made
 
 

@@ -54,6 +54,6 @@ def scores(findings: Mapping[str, Any]) -> go.Figure:
         cliponaxis=False,
     )
     made = figure([bars, marks], 280, bargap=0.05)
-    made.update_xaxes(title="log-density of the row (further left: less likely)")
-    made.update_yaxes(title="rows", rangemode="tozero")
+    made.update_xaxes(title_text="log-density of the row (further left: less likely)")
+    made.update_yaxes(title_text="rows", rangemode="tozero")
     return made

@@ -30,8 +30,8 @@ def criterion(findings: Mapping[str, Any]) -> go.Figure:
         )
     ]
     made = figure(lines, 320)
-    made.update_xaxes(title="parts of the density", dtick=1)
-    made.update_yaxes(title="criterion (lower is better)")
+    made.update_xaxes(title_text="parts of the density", dtick=1)
+    made.update_yaxes(title_text="criterion (lower is better)")
     made.add_vline(x=findings["groups"]["parts"], line={"color": NEUTRAL, "width": 1, "dash": "dash"})
     return made
 
@@ -58,8 +58,8 @@ def evidence(findings: Mapping[str, Any]) -> go.Figure:
         )
     ]
     made = figure(lines, 320)
-    made.update_xaxes(title="parts", dtick=1)
-    made.update_yaxes(title="gain over one part (nats)")
+    made.update_xaxes(title_text="parts", dtick=1)
+    made.update_yaxes(title_text="gain over one part (nats)")
     return made
 
 
@@ -83,6 +83,6 @@ def traits(findings: Mapping[str, Any]) -> go.Figure:
         hovertemplate="%{customdata[0]}<br>group %{x}: %{customdata[1]}<br>difference %{z:.2f}<extra></extra>",
     )
     made = figure([heat], 90 + 24 * max(len(rows), 4))
-    made.update_xaxes(title="group", type="category", showgrid=False, zeroline=False)
+    made.update_xaxes(title_text="group", type="category", showgrid=False, zeroline=False)
     made.update_yaxes(tickmode="array", tickvals=list(range(len(rows))), ticktext=names, showgrid=False, zeroline=False)
     return made
