@@ -15,7 +15,8 @@ namespace {
 using doubles = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
 using weights = std::optional<nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>>;
 
-constexpr int chunk = 256;      // rows between two additions into float64
+constexpr int chunk = 256;      // rows between two additions of products into float64
+constexpr int few = 32;         // and of sums
 constexpr int team_from = 192;  // columns from which threads share tiles of one sum; below it they share rows
 
 // Columns are packed in tiles of W: tile[i * W + c] = √w_i (x[i, t W + c] - shift). A tile is either side of a product.
@@ -59,16 +60,18 @@ void pack_tile(const Matrix& x, int64_t lo, int m, int t, const double* shift, c
     }
 }
 
-// out[c] += Σ_i √w_i tile[i, c]
+// out[c] += Σ_i √w_i tile[i, c]; a sum has no squares to keep its roundings apart, hence few rows between float64
 template <class T>
 void add_sum(const T* tile, int64_t lo, int m, int columns, const double* w, double* out) {
   using S = Tile<T>;
-  vec_t<T> sum[S::P] = {};
-  for (int i = 0; i < m; i++) {
-    const vec_t<T> root = broadcast<T>(w ? T(std::sqrt(w[lo + i])) : T(1));
-    for (int u = 0; u < S::P; u++) sum[u] += root * load(tile + i * S::W + u * S::n);
+  for (int from = 0; from < m; from += few) {
+    vec_t<T> sum[S::P] = {};
+    for (int i = from; i < std::min(m, from + few); i++) {
+      const vec_t<T> root = broadcast<T>(w ? T(std::sqrt(w[lo + i])) : T(1));
+      for (int u = 0; u < S::P; u++) sum[u] += root * load(tile + i * S::W + u * S::n);
+    }
+    for (int c = 0; c < columns; c++) out[c] += sum[c / S::n][c % S::n];
   }
-  for (int c = 0; c < columns; c++) out[c] += sum[c / S::n][c % S::n];
 }
 
 // out[r, c] = Σ_i a[i, r] b[i, c] for G columns of a tile against a whole one
@@ -215,15 +218,15 @@ template <class T>
 void add_columns(const T* tile, int64_t lo, int m, int columns, const double* w, Columns out) {
   using S = Tile<T>;
   vec_t<T> sum[S::P] = {}, square[S::P] = {};
-  double total = w ? 0 : m;
+  double total = 0;
   for (int i = 0; i < m; i++) {
-    const vec_t<T> wi = broadcast<T>(w ? T(w[lo + i]) : T(1));
+    const double wi = w ? w[lo + i] : 1;
+    total += wi;
     for (int u = 0; u < S::P; u++) {
-      const vec_t<T> v = load(tile + i * S::W + u * S::n);
-      sum[u] += wi * v;
-      square[u] += wi * v * v;
+      const vec_t<T> v = load(tile + i * S::W + u * S::n), wv = broadcast<T>(T(wi)) * v;
+      sum[u] += wv;
+      square[u] += wv * v;
     }
-    if (w) total += w[lo + i];
   }
   for (int c = 0; c < columns; c++) {
     const T s = sum[c / S::n][c % S::n];
@@ -258,7 +261,9 @@ void run_columns(const Matrix& x, const double* shift, const double* w, Columns 
           for (int t = 0; t < n_tiles; t++) {
             pack_tile<T>(x, lo, m, t, shift, nullptr, tile.get());
             double* s = sums.get() + size_t(lane) * 3 * d + t * S::W;
-            add_columns(tile.get(), lo, m, std::min(S::W, d - t * S::W), w, {s, s + d, s + 2 * d});
+            for (int i = 0; i < m; i += few)
+              add_columns(tile.get() + i * S::W, lo + i, std::min(few, m - i), std::min(S::W, d - t * S::W), w,
+                          {s, s + d, s + 2 * d});
           }
         }
       });
@@ -303,10 +308,10 @@ void sparse_moments(nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::
         const double wi = w ? w[i] : 1;
         for (int64_t p = row[i]; p < row[i + 1]; p++) {
           if (at[p] < from || at[p] >= to) continue;
-          const double v = wi * double(value[p]);
-          sum.data()[at[p]] += v;
+          const double v = double(value[p]);
+          sum.data()[at[p]] += wi * v;
           double* out = outer.data() + at[p] * d;
-          for (int64_t q = row[i]; q < row[i + 1]; q++) out[at[q]] += v * double(value[q]);
+          for (int64_t q = row[i]; q < row[i + 1]; q++) out[at[q]] += wi * (v * double(value[q]));
         }
       }
     }
