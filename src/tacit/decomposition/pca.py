@@ -367,7 +367,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         from sklearn.utils.validation import check_array
 
         check_is_fitted(self)
-        Z = check_array(X, input_name="X", dtype=[np.float64, np.float32])
+        Z = check_array(X, input_name="X", dtype=[np.float64, np.float32], ensure_min_features=0)
         if Z.shape[1] != self.n_components_:
             raise ArgumentError(f"X has {Z.shape[1]} columns, but there are {self.n_components_} components")
         W = self.components_.astype(np.float64)
