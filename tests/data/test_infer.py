@@ -239,6 +239,10 @@ def test_what_the_user_says_is_done_or_refused(cells, wanted):
     assert back[0] == back[2] != back[1]
 
 
+def test_integers_beyond_the_machines():
+    assert Table.read({"c": [2**63, 2**70, 1]}).block.x.ravel().tolist() == [2.0**63, 2.0**70, 1.0]
+
+
 def test_types_name_known_columns_and_kinds():
     with pytest.raises(
         ArgumentError, match=r"types names a column 'agee', which the table lacks; did you mean 'age'\?"

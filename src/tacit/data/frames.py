@@ -52,7 +52,7 @@ def arrow_column(name: str, cells: Any) -> Any:
         if isinstance(cells, np.ndarray) and cells.dtype.kind == "f":
             return pa.array(np.ascontiguousarray(cells.astype(cells.dtype.newbyteorder("="), copy=False)))
         return pa.array(cells, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         values = list(cells.to_list() if isinstance(cells, nw.Series) else cells)
         if any(isinstance(v, list | dict | set | np.ndarray) for v in values):
             raise InputError(f"column {name!r} holds lists or other containers: unpack them or take it out") from None

@@ -149,7 +149,7 @@ def _excel_column(values: list[Any]) -> Any:
     values = [None if isinstance(v, str) and v.strip() in MISSING else v for v in values]
     try:
         return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         return pa.array([None if v is None else str(v) for v in values], type=pa.string())
 
 
