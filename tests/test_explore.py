@@ -241,3 +241,11 @@ def test_the_same_seed_gives_the_same_findings(found: Exploration) -> None:
     assert {k: v for k, v in again.items() if k not in timed} == {
         k: v for k, v in found.findings.items() if k not in timed
     }
+
+
+def test_a_handful_of_rows_is_not_judged() -> None:
+    few = explore({"x": [1.5, 2.5, 40.0], "c": ["a", "b", "a"]}).findings
+    assert few["headline"] in ("Too few rows to look for groups", "No groups: one cloud")
+    assert few["groups"]["count"] == 1
+    assert few["unlikely"]["rows"] == []
+    assert "too few rows" in few["unlikely"]["words"][0]

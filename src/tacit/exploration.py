@@ -101,14 +101,16 @@ class Exploration:
         n = self.source.shape[0]
         self._judged = judge(self.model, self.source)
         resp = self._judged.resp  # [n, K]
+        rows = np.bincount(resp.argmax(axis=1), minlength=resp.shape[1])
         order = np.argsort(-resp.sum(axis=0), kind="stable")  # the biggest group is number 1
-        self._order = order
-        self._share: Doubles = resp.mean(axis=0)[order]
-        self._group: Array = np.argsort(order)[resp.argmax(axis=1)].astype(np.int32) + 1
+        self._order = order[rows[order] > 0]  # what only one row was in is no group
+        resp = resp[:, self._order]
+        self._share: Doubles = resp.mean(axis=0)
+        self._group: Array = resp.argmax(axis=1).astype(np.int32) + 1
         width = max(len(self.source.schema.columns), 1)
         size = min(n, SAMPLE, max(5000, 20_000_000 // width))
         self._rows: Array = np.sort(seed.permutation(n)[:size]) if size < n else np.arange(n)
-        self._resp: Floats = resp[self._rows][:, order]
+        self._resp: Floats = resp[self._rows]
         self._certainty = float(resp.max(axis=1).mean())
         self.findings = self._find(self.rows)
 
@@ -177,7 +179,8 @@ class Exploration:
             "headline": "",
             "summary": [],
             "table": self._facts(entries, gaps, rows),
-            "groups": decision(self.model, self._certainty) | {"list": groups, "effects": _effects(sample, effect)},
+            "groups": decision(self.model, len(groups), self._certainty)
+            | {"list": groups, "effects": _effects(sample, effect)},
             "map": picture,
             "unlikely": strange,
             "relations": relations(tied),
@@ -224,13 +227,15 @@ def _product(model: JointMixture, order: Array) -> Product:
     """The parts of the mixture, and the group of each in the order of the page."""
     at = np.cumsum([len(c.levels) for c in model.schema_.categorical])[:-1]
     some = bool(model.schema_.categorical)
+    place = np.full(model.n_components_, -1)
+    place[order] = np.arange(len(order))
     with np.errstate(divide="ignore"):
         return Product(
             np.log(model.part_weights_),
             model.part_means_,
             np.sqrt(model.part_variances_),
             np.split(np.log(model.part_probabilities_), at, axis=1) if some else [],
-            np.argsort(order)[model.part_component_],
+            place[model.part_component_],
         )
 
 

@@ -83,6 +83,8 @@ def test_rows_are_judged_by_the_others() -> None:
     assert found.score.argmin() == 300
     assert found.score[300] < found.score[:300].min() - 100
     assert found.resp.sum(axis=1) == pytest.approx(1)
+    alone = model.predict(table)[300]
+    assert found.resp[300, alone] < 0.01  # by the others, the row is not in the group that it is alone in
     usual = np.argsort(np.abs(x))[:100]
     assert found.score[usual] == pytest.approx(model.score_samples(table)[usual], abs=0.01)
 

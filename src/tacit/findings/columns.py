@@ -235,8 +235,8 @@ def _say_number(c: ColumnSchema, s: dict[str, Any], step: float, constant: bool)
     if "q25" in s and s["q25"] != s["q75"]:
         said.append(f"half between {show(s['q25'])} and {show(s['q75'])}")
     if "min" in s:
-        said.append(f"from {show(s['min'])} to {show(s['max'])}")
-    return words.capital(", ".join(said) or f"mean {show(s['mean'])}")
+        said.append(f"from {words.value(c, s['min'])} to {words.value(c, s['max'])}")
+    return words.capital(", ".join(said) or f"mean {show(s['mean'])}") + "."
 
 
 def _histogram(x: Doubles, c: ColumnSchema, least: int) -> dict[str, Any]:
@@ -282,9 +282,11 @@ def _category(c: ColumnSchema, codes: Array, least: int) -> dict[str, Any]:
         {"level": c.levels[j], "share": float(counts[j] / len(codes)), "count": int(counts[j])} for j in shown
     ]
     rest = present - len(shown)
-    said = ", ".join(f"{words.clip(str(v['level']), 40)} {words.share(float(v['share']))}" for v in levels[:4])
-    if present == 1 and levels:
-        said = f"Always {words.clip(str(levels[0]['level']), 40)}: says nothing"
+    said = ", ".join(f"{words.clip(v['level'], 40)} ({words.share(v['share'])})" for v in levels[:4])
+    if not levels:
+        said = f"{words.count(present, 'level')}, all of them rare"
+    elif present == 1:
+        said = f"Always {words.clip(levels[0]['level'], 40)}: says nothing"
     elif present > 4:
         said = f"{words.count(present, 'level')}: {said} and others"
     other = float(1 - sum(v["share"] for v in levels)) if rest else 0.0

@@ -15,19 +15,24 @@ def clarity(certainty: float) -> str:
     return next(word for least, word in CLEAR if certainty >= least)
 
 
-def decision(model: JointMixture, certainty: float) -> dict[str, Any]:
-    """Whether there are groups and how clear they are: the numbers that decided it, and the reason in words.
+def decision(model: JointMixture, K: int, certainty: float) -> dict[str, Any]:
+    """Whether there are groups, K of them, and how clear: the numbers that decided it, and the reason in words.
 
     ``curve`` has the criteria for each number of parts tried; ``evidence`` the gain by several parts over one, of these
     rows and of tables drawn as one cloud (``JointMixture.evidence_``).
     """
-    K, parts, evidence = model.n_components_, len(model.part_weights_), model.evidence_
+    parts, evidence = len(model.part_weights_), model.evidence_
     curve = [{"parts": int(c["n_components"]), "bic": c["bic"], "icl": c["icl"]} for c in model.selection_]
     clear = clarity(certainty) if K > 1 else None
     said = [_why(evidence, K, parts)]
     if K > 1:
         said.append(
             f"On average a row belongs to its group with probability {words.share(certainty)}: the groups are {clear}."
+        )
+    alone = model.n_components_ - K
+    if alone:
+        said.append(
+            f"{words.count(alone, 'more group')} would hold no row, or one odd row alone, and {'is' if alone == 1 else 'are'} not counted."
         )
     if 1 < parts == model.max_components:
         said.append(f"No more than {parts} parts were tried; with more of them, groups might be divided further.")
@@ -66,7 +71,9 @@ def _why(evidence: dict[str, Any] | None, K: int, parts: int) -> str:
 def opening(found: dict[str, Any]) -> dict[str, Any]:
     """The headline, and a summary of two to four sentences."""
     table, groups = found["table"], found["groups"]
-    headline = "No groups: one cloud"
+    headline = (
+        "No groups: one cloud" if groups["evidence"] or groups["parts"] == 1 else "Too few rows to look for groups"
+    )
     if groups["found"]:
         headline = f"{words.count(groups['count'], 'group')}, {groups['clear']}"
     left = table["columns"] - table["used"]

@@ -19,6 +19,7 @@ from .columns import BARS, View
 
 ROWS = 10  # told
 CELLS = 4  # told of a row, at most
+FEW = 20  # rows in the table, below which none is called unlikely
 STRIKING = 5.0  # bits, the least surprise of a cell worth telling
 _Z = np.linspace(-10, 10, 801)
 _DZ = norm.pdf(_Z) * (_Z[1] - _Z[0])
@@ -31,7 +32,7 @@ class Product(NamedTuple):
     mean: Doubles  # [K, d]
     sd: Doubles  # [K, d]
     log_levels: Sequence[Doubles]  # one [K, L] for each categorical column
-    group: Array  # [K], the group (from 0) that a component is part of
+    group: Array  # [K], the group (from 0) that a component is part of; -1 for none
 
 
 class Surprise(NamedTuple):
@@ -46,14 +47,14 @@ class Judgement(NamedTuple):
     """What the rows are to each other."""
 
     score: Doubles  # [n], log p(x_i) by the other rows
-    resp: Doubles  # [n, groups]
+    resp: Doubles  # [n, groups], p(group | x_i) by the other rows
     support: Doubles  # [K], N_k = Σ_i p(k | x_i)
 
 
 def judge(model: JointMixture, source: Source) -> Judgement:
     """The density of each row by the other rows: p(x_i) with π_k in proportion to N_k - r_ik, its own share left out.
 
-    A row so odd that a part of the density is there for it alone would else be called likely.
+    A row so odd that a part of the density is there for it alone would else be called likely, and a group.
     """
     mixture, params = model._model()
     cap = mixture.block_rows(params)
@@ -69,8 +70,9 @@ def judge(model: JointMixture, source: Source) -> Judgement:
     def judged(block: Block) -> Doubles:
         joint = np.asarray(mixture.log_joint(params, block), np.float64)
         r = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
-        score = logsumexp(joint + log_others(r, support), axis=1, keepdims=True) + np.log(n / max(n - 1, 1))
-        return np.concatenate([score, r @ fold], axis=1)
+        joint = joint + log_others(r, support)
+        total = logsumexp(joint, axis=1, keepdims=True)
+        return np.concatenate([total + np.log(n / max(n - 1, 1)), np.exp(joint - total) @ fold], axis=1)
 
     told = source.map(judged, rows=cap)
     return Judgement(told[:, 0], told[:, 1:], support)
@@ -150,10 +152,13 @@ def unlikely(
 
     ``views`` and ``resp`` tell what rows like them have in a column.
     """
+    if n < FEW:
+        few = "There are too few rows to call any of them unlikely."
+        return {"rows": [], "striking": False, "histogram": None, "words": [few]}
     score = judgement.score
     r = softmax(model.log_weights + _log_cells(model, block).sum(axis=1), axis=1)
     found = surprise(model._replace(log_weights=model.log_weights + log_others(r, judgement.support)), block)
-    fold = np.eye(resp.shape[1])[model.group]  # [parts, groups]
+    fold = (model.group[:, None] == np.arange(resp.shape[1])).astype(np.float64)  # [parts, groups]
     found = found._replace(posterior=found.posterior @ fold)
     columns = [*schema.numeric, *schema.categorical]
     entries: list[dict[str, Any]] = []
@@ -225,7 +230,7 @@ def _summary(odd: bool, striking: bool) -> str:
 
 def _histogram(score: Doubles, least: int) -> dict[str, Any] | None:
     lo, hi = (float(v) for v in np.quantile(score, [0.002, 1.0]))
-    if len(score) < 20 or not hi - lo > 1e-9 * abs(hi):
+    if not hi - lo > 1e-9 * abs(hi):
         return None
     counts, edges = np.histogram(np.maximum(score, lo), bins=2 * BARS, range=(lo, hi))
     return {"edges": edges.tolist(), "counts": np.where(counts < least, 0, counts).tolist()}

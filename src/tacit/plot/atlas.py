@@ -131,11 +131,11 @@ def loadings(findings: Mapping[str, Any]) -> go.Figure:
             row=r,
             col=1,
         )
-        ticks = [safe(words.clip(name, 30)) for name in names]
+        ticks = [safe(words.clip(name, 26)) for name in names]
         made.update_yaxes(tickmode="array", tickvals=list(range(len(told))), ticktext=ticks, row=r, col=1)
     plain = figure([], 60 + 40 * len(axes) + 22 * sum(len(a["loadings"]) for a in axes))
     made.update_layout(plain.layout)
-    made.update_xaxes(range=[-1.05, 1.05], **QUIET)
+    made.update_xaxes(range=[-1.05, 1.05], tickvals=[-1, -0.5, 0, 0.5, 1], tickangle=0, **QUIET)
     made.update_yaxes(showgrid=False, zeroline=False, automargin=True)
     made.update_annotations(font_size=13)
     made.update_layout(margin={"t": 36, "b": 28})
@@ -143,7 +143,7 @@ def loadings(findings: Mapping[str, Any]) -> go.Figure:
 
 
 def _title(axis: Mapping[str, Any]) -> str:
-    return f"{'first' if axis['number'] == 1 else 'second'} axis, correlation with"
+    return f"{'first' if axis['number'] == 1 else 'second'} axis"
 
 
 def relations(findings: Mapping[str, Any]) -> go.Figure:

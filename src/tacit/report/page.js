@@ -83,6 +83,10 @@
     config.modeBarButtonsToRemove = ["lasso2d", "select2d", "autoScale2d"];
     for (const div of document.querySelectorAll("[data-figure]")) {
       const { data, layout } = figures[div.dataset.figure];
+      if (narrow && data.length > 3 && layout.legend) {
+        layout.height += 19 * data.length; // names below the figure, one a line
+        Object.assign(layout.legend, { y: -60 / (layout.height - 19 * data.length), yanchor: "top" });
+      }
       div.textContent = "";
       await Plotly.newPlot(div, data, paint(layout), config);
       drawn.push(div);

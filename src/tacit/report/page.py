@@ -123,8 +123,8 @@ def pictures(f: Mapping[str, Any]) -> list[Picture]:
                 "loadings",
                 plot.loadings(f),
                 " ".join(a["words"] for a in map_["axes"][:2]),
-                "The longer a bar, the more the column (or level) goes along with the axis; bars to the left go "
-                "against it.",
+                "Correlations of columns (or levels) with the axis: the longer a bar, the more the column goes along "
+                "with it; bars to the left go against it.",
             )
         )
         made.append(
