@@ -31,9 +31,8 @@ def decision(model: JointMixture, K: int, certainty: float) -> dict[str, Any]:
         )
     alone = model.n_components_ - K
     if alone:
-        said.append(
-            f"{words.count(alone, 'more group')} would hold no row, or one odd row alone, and {'is' if alone == 1 else 'are'} not counted."
-        )
+        verb = "is" if alone == 1 else "are"
+        said.append(f"{words.count(alone, 'more group')} would hold one odd row alone or none, and {verb} not counted.")
     if 1 < parts == model.max_components:
         said.append(f"No more than {parts} parts were tried; with more of them, groups might be divided further.")
     return {
