@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import entr
 
 from ..data.block import Block
 from ..data.source import Source
@@ -95,7 +96,7 @@ def candidate(model: Mixture, source: Source, params: MixtureParams) -> Candidat
 
     def sums(block: Block) -> Doubles:
         log_prob, r = model.posterior(params, block)
-        entropy = -(r * np.log(np.maximum(r, 1e-300))).sum(axis=1)
+        entropy = entr(r).sum(axis=1, dtype=np.float64)
         return np.array([block.w @ log_prob, block.w @ entropy, block.w.sum()])
 
     log_likelihood, entropy, n = source.reduce(sums, rows=model.block_rows(params)).tolist()
