@@ -31,9 +31,10 @@ def run(case: Case, pairs: int, seed: int, threads: int, peers: tuple[str, ...])
     names = ("tacit", *(p for p in case.peers if p in peers))
     workers = {who: Worker(who, case.name, seed, threads) for who in (*names, "machine")}
     try:
-        answers = {who: workers[who].ask("answer") for who in names}  # also the warm-up
-        one = {who: workers[who].ask("time", 1) for who in names}
-        repeats = {who: max(1, int(0.1 / one[who])) for who in names}
+        first = {who: workers[who].ask("answer") for who in names}  # also the warm-up
+        answers = {who: found for who, (found, _) in first.items()}
+        quick = {who: workers[who].ask("time", 1) if first[who][1] < 1 else first[who][1] for who in names}
+        repeats = {who: max(1, int(0.1 / quick[who])) for who in names}
         rounds: list[dict[str, float]] = []
         sgemm: list[float] = []
         for i in range(pairs):
@@ -48,7 +49,8 @@ def run(case: Case, pairs: int, seed: int, threads: int, peers: tuple[str, ...])
     finally:
         for worker in workers.values():
             worker.close()
-    memory = {who: _memory(who, case, seed, threads) for who in names} if case.memory else {}
+    measured = [who for who in names if quick[who] < 5] if case.memory else []
+    memory = {who: _memory(who, case, seed, threads) for who in measured}
     seconds = {who: median(times[who] for times in rounds) for who in names}
     result = {
         "case": case.name,

@@ -75,8 +75,10 @@ def _do(what: str, args: list[Any], who: str, case: Case, job: Any, fit: Any) ->
             fit()
         return (time.perf_counter() - began) / repeats
     if what == "answer":
+        began = time.perf_counter()
         fitted = fit()
-        return answer(case, job, fitted) | {"steps": int(getattr(fitted, "n_iter_", case.steps) or 0)}
+        seconds = time.perf_counter() - began
+        return answer(case, job, fitted) | {"steps": int(getattr(fitted, "n_iter_", case.steps) or 0)}, seconds
     if what == "memory":  # the highest resident size during a fit, beyond what was there before it
         prepare(who, case, job._replace(x=job.x[:2000].copy()))()  # libraries, thread stacks and their buffers
         before = _status("VmRSS")
