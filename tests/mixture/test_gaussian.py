@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as Peer
@@ -289,6 +290,7 @@ def test_init_goes_on_from_a_fitted_model() -> None:
     first = fit(GaussianMixture(3, max_iter=3, random_state=0), IRIS)
     more = GaussianMixture(3, init=first, max_iter=0).fit(IRIS)
     assert more.lower_bound_ == pytest.approx(first.lower_bound_, rel=1e-12)
+    assert clone(GaussianMixture(3, init=first)).init is first
     clusters = KMeans(3, random_state=0).fit(IRIS)
     model = fit(GaussianMixture(3, init=clusters, max_iter=0), IRIS)
     np.testing.assert_allclose(np.sort(model.means_[:, 0]), np.sort(clusters.cluster_centers_[:, 0]), rtol=1e-9)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import DensityMixin
+from sklearn.base import DensityMixin, _clone_parametrized
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
@@ -291,6 +291,11 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
         return source.map(lambda block: f(model, params, block), rows=model.block_rows(params))
 
     # What the user gave.
+
+    def __sklearn_clone__(self) -> GaussianMixture:
+        twin: GaussianMixture = _clone_parametrized(self)
+        twin.init = self.init  # a fitted model stays fitted
+        return twin
 
     def _check_arguments(self) -> None:
         check_number(self, "n_components", integer=True, low=1)
