@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .errors import ArgumentError
-from .typing import Array, Doubles, Seed
+from .typing import Array, Floats, Seed
 
 
 def generator(random_state: Seed) -> np.random.Generator:
@@ -27,7 +27,7 @@ def generator(random_state: Seed) -> np.random.Generator:
     )
 
 
-def draw(mass: Doubles, size: int, rng: np.random.Generator, order: Array | None = None) -> Array:
+def draw(mass: Floats, size: int, rng: np.random.Generator, order: Array | None = None) -> Array:
     """``size`` independent draws of i with probability mass[i] / Σ mass, by inversion of the cumulative sum.
 
     The sum runs in ``order``: with the order of a content hash the draws depend on rows and weights and not on

@@ -30,6 +30,20 @@ def unit(x: Doubles) -> Doubles:
     return out
 
 
+def sample(source: Source, m: int, rng: np.random.Generator) -> Array:
+    """``source.sample``, without an array of ones where no weights were given: row i in order if i ≤ u n < i + 1."""
+    if _weighted(source):
+        return source.sample(m, rng)
+    n = source.shape[0]
+    at = np.minimum((rng.random(m) * n).astype(np.intp), n - 1)
+    rows: Array = source.order[at]
+    return rows
+
+
+def _weighted(source: Source) -> bool:
+    return any(block.weight is not None for block in source.blocks())
+
+
 class Closest:
     """Squared distances [n] from every row to the nearest of the seeds so far: k-means++'s mass, D²(x)."""
 
@@ -59,9 +73,9 @@ class Closest:
     def sample(self, m: int, rng: np.random.Generator) -> Array:
         """m rows with probability proportional to w D²; to w alone when every row is a seed."""
         if not self.cost > 0:
-            return self.source.sample(m, rng)
-        mass = self.squared * self.source.weight
-        return draw(mass, m, rng, self.source.order) if mass.any() else self.source.sample(m, rng)
+            return sample(self.source, m, rng)
+        mass = self.squared * self.source.weight if _weighted(self.source) else self.squared
+        return draw(mass, m, rng, self.source.order)
 
 
 def plus_plus(source: Source, K: int, rng: np.random.Generator, *, metric: str = "euclidean") -> Doubles:
@@ -71,7 +85,7 @@ def plus_plus(source: Source, K: int, rng: np.random.Generator, *, metric: str =
     that of their section 5.
     """
     trials = 2 + int(np.log(K))
-    seeds = [_row(source, source.sample(1, rng), metric)]
+    seeds = [_row(source, sample(source, 1, rng), metric)]
     closest = Closest(source, metric, seeds[0]) if K > 1 else None
     return _continue(source, K, rng, metric, seeds, closest, trials)
 
@@ -80,7 +94,7 @@ def random_rows(source: Source, K: int, rng: np.random.Generator, *, metric: str
     """K rows with different contents, drawn with probability proportional to weight."""
     seeds: dict[bytes, Doubles] = {}
     for _ in range(20):
-        block = source.take(source.sample(K, rng))
+        block = source.take(sample(source, K, rng))
         for row in centers_of(block, metric):
             if len(seeds) < K:
                 seeds.setdefault(row.tobytes(), row[None])
