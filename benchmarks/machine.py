@@ -37,6 +37,14 @@ def _fastest(work: Any, repeats: int) -> float:
     return min(times)
 
 
+def busy() -> float:
+    """Seconds that all processors have worked since the start, for anybody, and that a hypervisor took away."""
+    user, nice, system, _, _, irq, softirq, steal, *_ = map(
+        int, Path("/proc/stat").read_text().split("\n")[0].split()[1:]
+    )
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
 def describe(threads: int) -> dict[str, Any]:
     """Processor, cores, memory and Python, for the record."""
     info = Path("/proc/cpuinfo").read_text()
