@@ -1,7 +1,8 @@
 """How many groups: the parts of a mixture that together are no more than one cloud are one group.
 
 A mixture of products needs several parts for one correlated, skewed or flat cloud, and no criterion of its likelihood
-can tell them from groups. Two things are asked of every union, beginning with the least evident:
+can tell them from groups. Two things are asked of all parts together, and where the answer is yes of
+each of the two sides that the parts fall into, and so on:
 
 * Is there more in it than in one cloud? The gain of BIC by 2, 3, ... parts over one is compared with the gain in draws
   of the cloud (the bootstrapped likelihood ratio of McLachlan 1987, with a cloud of any margins as the null).
@@ -16,20 +17,20 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp, ndtri
+from scipy.special import logsumexp
 
 from ..data.block import Block
 from ..data.memory import MemorySource
 from ..typing import Array, Doubles
-from .cloud import Cloud, correlations, order_levels, positive, ranked_cells
+from .cloud import Cloud
 from .families.product import Product
 from .mixture import Mixture, MixtureParams
 from .search import Candidate, Search
 
 ASKED = 2048  # rows that a question is asked of, at most
 MOST = 8  # parts that a question goes up to
-FEW = 20  # rows below which no question is asked
-DRAWS = (5, 20)  # clouds drawn at first, and in all where the first leave a doubt
+FEW = 12  # rows below which nothing is a group
+DRAWS = (8, 24)  # clouds drawn at first, and in all where the first leave a doubt
 CLEAR = (1.0, 10.0)  # standard deviations: no doubt below the one and above the other
 CERTAIN = 3.0  # standard deviations above the clouds that make groups
 LEAST = 2.0  # nats: the least standard deviation that is believed
@@ -73,31 +74,44 @@ def unite(
     called after the i-th of m questions.
     """
     M = best.n_components
-    if M == 1 or block.n < FEW:
+    if M == 1 or block.n < 2 * FEW:
         return np.zeros(M, dtype=np.int64), None
     rows = _some(np.arange(block.n), rng)
     asked = MemorySource(block).take(rows)
     evidence = ask(asked, search, M + 2, rng)
-    tell(1, M)
+    tell(1, 2 * M)
     if evidence.one_cloud:
         return np.zeros(M, dtype=np.int64), evidence
     r = Mixture(M, search.family).posterior(best.params, block).resp
     part = np.minimum((np.cumsum(r, axis=1) <= rng.random((block.n, 1))).sum(axis=1), M - 1)  # drawn from q(z)
 
-    def together(A: Unit, B: Unit) -> bool:
-        inside = _some(np.flatnonzero(np.isin(part, A + B)), rng)
-        if len(inside) < FEW or distance(best.params, search.family, A, B) <= APART:
-            return True
-        return ask(MemorySource(block).take(inside), search, len(A + B) + 2, rng).one_cloud
+    sides = {tuple(sorted(A + B)): (A, B) for A, B in agglomerate(best.params, search.family)}
+    done = iter(range(2, 2 * M))
 
-    whole = {(m,): True for m in range(M)}  # unit -> whether it is one group
-    for i, (A, B) in enumerate(agglomerate(best.params, search.family, search.levels, asked, r[rows])):
-        whole[tuple(sorted(A + B))] = whole[A] and whole[B] and together(A, B)
-        tell(i + 2, M)
+    size = np.bincount(part, minlength=M)
+
+    def groups(unit: Unit) -> list[Unit]:
+        if len(unit) == 1 or size[list(unit)].sum() < 2 * FEW:
+            return [unit]
+        if len(unit) < M:
+            tell(next(done), 2 * M)
+            inside = _some(np.flatnonzero(np.isin(part, unit)), rng)
+            if ask(MemorySource(block).take(inside), search, len(unit) + 2, rng).one_cloud:
+                return [unit]
+        small, large = sorted(sides[unit], key=lambda side: int(size[list(side)].sum()))
+        found = groups(large)
+        if size[list(small)].sum() >= FEW:
+            found += groups(small)
+            if len(found) > 2 or distance(best.params, search.family, small, large) > APART:
+                return found
+            return [unit]
+        near = min(found, key=lambda other: distance(best.params, search.family, small, other))
+        return [tuple(sorted(u + small)) if u == near else u for u in found]
+
     group = np.empty(M, dtype=np.int64)
-    for g, unit in enumerate(sorted((u for u, one in whole.items() if one), key=len)):
-        group[list(unit)] = g  # the largest unit that is one group comes last
-    return np.unique(group, return_inverse=True)[1], evidence
+    for g, unit in enumerate(groups(tuple(range(M)))):
+        group[list(unit)] = g
+    return group, evidence
 
 
 def ask(block: Block, search: Search, most: int, rng: np.random.Generator) -> Evidence:
@@ -110,50 +124,44 @@ def ask(block: Block, search: Search, most: int, rng: np.random.Generator) -> Ev
         return [(path[0].bic - c.bic) / 2 for c in path]
 
     own, cloud = gains(block), Cloud.of(block, search.levels, rng)
+    excess: list[Doubles] = []  # dependence of a draw over that of the rows
     drawn: list[list[float]] = []
     for wanted in DRAWS:
         while len(drawn) < wanted:
-            drawn.append(gains(cloud.draw(rng)))
+            rows = cloud.draw(rng)
+            excess.append(cloud.dependence(rows) - cloud.dependence(block))
+            drawn.append(gains(rows))
         best = np.array([max(g[1:]) for g in drawn])
-        mean, sd = float(best.mean()), max(float(best.std(ddof=1)), LEAST)
+        mean, sd = max(at_zero(x, best) for x in np.array(excess).T)
         if not CLEAR[0] < (max(own[1:]) - mean) / sd < CLEAR[1]:
             break
     mean_gains = np.mean([g[: min(map(len, drawn))] for g in drawn], axis=0).tolist()
     return Evidence(block.n, max(own[1:]), mean, sd, len(drawn), own, mean_gains)
 
 
-def agglomerate(
-    params: MixtureParams, family: Product, levels: tuple[int, ...], block: Block, r: Doubles
-) -> Iterator[tuple[Unit, Unit]]:
-    """Pairs of units to be united, M - 1 of them: each time those that lose least by becoming one cloud.
+def at_zero(x: Doubles, y: Doubles) -> tuple[float, float]:
+    """Mean and standard deviation of y where x = 0, by a straight line of slope 0 to 1 through the draws.
 
-    What a unit U of parts knows beyond a cloud is the dependence between columns that its mixture explains, less that
-    of a normal with the same correlations R:
-    c(U) = Σ_i r_iU [log p_U(x_i) - Σ_j log p_U(x_ij)] + ½ N_U log |R|, and a union costs c(U ∪ V) - c(U) - c(V).
+    The gain rises with the dependence that a draw happens to have; what counts is the gain at that of the rows.
     """
-    logs = family.cell_log_prob(params.theta, block)  # D x [n, M]
-    joint = np.sum(logs, axis=0) + params.log_weights
-    scored = _Scores(ranked_cells(block, order_levels(block, levels)))
-    costs: dict[Unit, float] = {(m,): 0.0 for m in range(len(params.log_weights))}
+    v = x - x.mean()
+    slope = float(np.clip(v @ y / max(v @ v, 1e-300), 0.0, 1.0)) if (v @ v) > 1e-9 * len(v) else 0.0
+    rest = y - slope * x
+    return float(rest.mean()), max(float(np.sqrt(((rest - rest.mean()) ** 2).sum() / (len(y) - 2))), LEAST)
 
-    def cost(U: Unit) -> float:
-        if U not in costs:
-            u = list(U)
-            log_π = params.log_weights[u] - logsumexp(params.log_weights[u])
-            log_p: Doubles = np.asarray(logsumexp(joint[:, u], axis=1)) - logsumexp(params.log_weights[u])
-            margins = sum(logsumexp(log[:, u] + log_π, axis=1) for log in logs)
-            w = r[:, u].sum(axis=1)
-            R = positive(correlations(scored(w), w))
-            costs[U] = float(w @ (log_p - margins) + 0.5 * w.sum() * np.linalg.slogdet(R)[1])
-        return costs[U]
 
+def agglomerate(params: MixtureParams, family: Product) -> Iterator[tuple[Unit, Unit]]:
+    """Pairs of units to be united, M - 1 of them, each time the two nearest."""
     units: list[Unit] = [(m,) for m in range(len(params.log_weights))]
-    while len(units) > 1:
-        _, A, B = min(
-            (cost(tuple(sorted(A + B))) - cost(A) - cost(B), A, B) for i, A in enumerate(units) for B in units[i + 1 :]
-        )
-        units = [*(u for u in units if u not in (A, B)), tuple(sorted(A + B))]
+    apart = {(A, B): distance(params, family, A, B) for i, A in enumerate(units) for B in units[i + 1 :]}
+    while apart:
+        A, B = min(apart, key=lambda pair: (apart[pair], pair))
         yield A, B
+        union = tuple(sorted(A + B))
+        units = [u for u in units if u not in (A, B)]
+        apart = {(C, D): v for (C, D), v in apart.items() if not {A, B} & {C, D}}
+        apart |= {(u, union): distance(params, family, u, union) for u in units}
+        units.append(union)
 
 
 def distance(params: MixtureParams, family: Product, A: Unit, B: Unit) -> float:
@@ -175,23 +183,3 @@ def distance(params: MixtureParams, family: Product, A: Unit, B: Unit) -> float:
 def _some(rows: Array, rng: np.random.Generator) -> Array:
     """At most ``ASKED`` of the rows, in order."""
     return rows if len(rows) <= ASKED else np.sort(rng.choice(rows, ASKED, replace=False))
-
-
-class _Scores:
-    """Normal scores of the rows' cells under any weights, the sorting done once."""
-
-    def __init__(self, cells: Doubles) -> None:
-        self.columns = []
-        for column in cells.T:
-            rows = np.flatnonzero(~np.isnan(column))
-            self.columns.append((rows, np.unique(column[rows], return_inverse=True)[1]))
-        self.shape = cells.shape
-
-    def __call__(self, weight: Doubles) -> Doubles:
-        out = np.zeros(self.shape)
-        for j, (rows, at) in enumerate(self.columns):
-            mass = np.bincount(at, weights=weight[rows])
-            if mass.sum() > 1e-9:
-                score = ndtri(np.clip((np.cumsum(mass) - mass / 2) / mass.sum(), 1e-9, 1 - 1e-9))
-                out[rows, j] = (score - mass @ score / mass.sum())[at]
-        return out
