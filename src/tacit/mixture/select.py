@@ -142,11 +142,12 @@ def ask(block: Block, search: Search, most: int, rng: np.random.Generator) -> Ev
 def at_zero(x: Doubles, y: Doubles) -> tuple[float, float]:
     """Mean and standard deviation of y where x = 0, by a straight line of slope 0 to 1 through the draws.
 
-    The gain rises with the dependence that a draw happens to have; what counts is the gain at that of the rows.
+    The gain rises with the dependence that a draw happens to have; what counts is the gain at that of the rows, or as
+    near to it as two standard deviations of the draws reach.
     """
-    v = x - x.mean()
+    v, at = x - x.mean(), np.clip(0.0, x.mean() - 2 * x.std(), x.mean() + 2 * x.std())
     slope = float(np.clip(v @ y / max(v @ v, 1e-300), 0.0, 1.0)) if (v @ v) > 1e-9 * len(v) else 0.0
-    rest = y - slope * x
+    rest = y - slope * (x - at)
     return float(rest.mean()), max(float(np.sqrt(((rest - rest.mean()) ** 2).sum() / (len(y) - 2))), LEAST)
 
 
