@@ -27,13 +27,14 @@ from .families.product import Product
 from .mixture import Mixture, MixtureParams
 from .search import Candidate, Search
 
-ASKED = 2048  # rows that a question is asked of, at most
-MOST = 8  # parts that a question goes up to
+FIRST, ASKED = 4096, 1500  # rows that the first question and the others are asked of, at most
+MOST = 7  # parts that a question goes up to
 FEW = 12  # rows below which nothing is a group
-DRAWS = (8, 24)  # clouds drawn at first, and in all where the first leave a doubt
-CLEAR = (1.0, 10.0)  # standard deviations: no doubt below the one and above the other
+DRAWS = (7, 18)  # clouds drawn at first, and in all where the first leave a doubt
+CLEAR = (1.0, 7.0)  # standard deviations: no doubt below the one and above the other
 CERTAIN = 3.0  # standard deviations above the clouds that make groups
 LEAST = 2.0  # nats: the least standard deviation that is believed
+EXCESS = 0.1  # of the clouds' gain: what makes further groups of a group
 APART = 2.0  # standard deviations between centres
 
 Unit = tuple[int, ...]  # the numbers of some parts
@@ -76,7 +77,7 @@ def unite(
     M = best.n_components
     if M == 1 or block.n < 2 * FEW:
         return np.zeros(M, dtype=np.int64), None
-    rows = _some(np.arange(block.n), rng)
+    rows = _some(np.arange(block.n), FIRST, rng)
     asked = MemorySource(block).take(rows)
     evidence = ask(asked, search, M + 2, rng)
     tell(1, 2 * M)
@@ -95,18 +96,19 @@ def unite(
             return [unit]
         if len(unit) < M:
             tell(next(done), 2 * M)
-            inside = _some(np.flatnonzero(np.isin(part, unit)), rng)
-            if ask(MemorySource(block).take(inside), search, len(unit) + 2, rng).one_cloud:
+            inside = _some(np.flatnonzero(np.isin(part, unit)), ASKED, rng)
+            found = ask(MemorySource(block).take(inside), search, len(unit) + 2, rng)
+            if found.one_cloud or found.gain < (1 + EXCESS) * found.cloud:
                 return [unit]
         small, large = sorted(sides[unit], key=lambda side: int(size[list(side)].sum()))
-        found = groups(large)
+        sub = groups(large)
         if size[list(small)].sum() >= FEW:
-            found += groups(small)
-            if len(found) > 2 or distance(best.params, search.family, small, large) > APART:
-                return found
+            sub += groups(small)
+            if len(sub) > 2 or distance(best.params, search.family, small, large) > APART:
+                return sub
             return [unit]
-        near = min(found, key=lambda other: distance(best.params, search.family, small, other))
-        return [tuple(sorted(u + small)) if u == near else u for u in found]
+        near = min(sub, key=lambda other: distance(best.params, search.family, small, other))
+        return [tuple(sorted(u + small)) if u == near else u for u in sub]
 
     group = np.empty(M, dtype=np.int64)
     for g, unit in enumerate(groups(tuple(range(M)))):
@@ -181,6 +183,6 @@ def distance(params: MixtureParams, family: Product, A: Unit, B: Unit) -> float:
     return float(np.sqrt(max(δ @ np.linalg.solve(R, δ), 0.0)))
 
 
-def _some(rows: Array, rng: np.random.Generator) -> Array:
-    """At most ``ASKED`` of the rows, in order."""
-    return rows if len(rows) <= ASKED else np.sort(rng.choice(rows, ASKED, replace=False))
+def _some(rows: Array, most: int, rng: np.random.Generator) -> Array:
+    """At most ``most`` of the rows, in order."""
+    return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
