@@ -58,8 +58,8 @@ class Lloyd(LatentModel[Doubles, Nearest]):
         return params + step
 
     def converged(self, before: Doubles, after: Doubles) -> bool:
-        shift = (after - before).ravel()
-        return float(shift @ shift) <= self.tol
+        # a sum, not a BLAS product: the threads that one leaves spinning take a core from the next pass
+        return float(np.square(after - before).sum()) <= self.tol
 
     def repair(self, params: Doubles, stats: Nearest, source: Source, rng: np.random.Generator) -> tuple[Doubles, int]:
         """Each empty cluster moves to the row farthest from all centres, one after another, ties in hash order.
