@@ -103,7 +103,7 @@ def order_levels(block: Block, levels: tuple[int, ...]) -> list[Array]:
     if not levels:
         return []
     codes: Any = block.codes
-    parts = [normal_scores(block.x)]
+    parts = [normal_scores(block.x.astype(np.float64))]
     for j, C in enumerate(levels):
         hot = (codes[:, j, None] == np.arange(C)).astype(np.float64)
         seen = codes[:, j] >= 0

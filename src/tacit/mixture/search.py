@@ -120,7 +120,7 @@ def feature_space(source: Source, levels: tuple[int, ...]) -> Doubles:
             assert block.codes is not None
             code = block.codes[:, j]
             hot = (code[:, None] == np.arange(len(frequency))) - frequency
-            parts.append(np.where(code[:, None] >= 0, hot, 0.0) / np.sqrt(max(1 - frequency @ frequency, 1e-12)))
+            parts.append(np.where(code[:, None] >= 0, hot, 0.0) / np.sqrt(max(1 - float(frequency @ frequency), 1e-12)))
         return np.concatenate(parts, axis=1)
 
     mean, var = moments(source)
@@ -134,10 +134,10 @@ def level_frequencies(source: Source, levels: tuple[int, ...]) -> list[Doubles]:
 
     def counts(block: Block) -> tuple[Doubles, ...]:
         assert block.codes is not None
-        out = []
+        out: list[Doubles] = []
         for j, C in enumerate(levels):
             seen = block.codes[:, j] >= 0
-            out.append(np.bincount(block.codes[seen, j], weights=block.w[seen], minlength=C))
+            out.append(np.bincount(block.codes[seen, j], weights=block.w[seen], minlength=C).astype(np.float64))
         return tuple(out)
 
     return [c / max(c.sum(), 1e-300) for c in source.reduce(counts)] if levels else []

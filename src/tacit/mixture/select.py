@@ -84,7 +84,8 @@ def unite(
     if evidence.one_cloud:
         return np.zeros(M, dtype=np.int64), evidence
     r = Mixture(M, search.family).posterior(best.params, block).resp
-    part = np.minimum((np.cumsum(r, axis=1) <= rng.random((block.n, 1))).sum(axis=1), M - 1)  # drawn from q(z)
+    steps: Doubles = np.cumsum(r, axis=1, dtype=np.float64)
+    part = np.minimum((steps <= rng.random((block.n, 1))).sum(axis=1), M - 1)  # drawn from q(z)
 
     sides = {tuple(sorted(A + B)): (A, B) for A, B in agglomerate(best.params, search.family)}
     done = iter(range(2, 2 * M))
@@ -180,7 +181,7 @@ def distance(params: MixtureParams, family: Product, A: Unit, B: Unit) -> float:
     scale = np.sqrt(np.maximum(np.diag(pooled), 1e-300))
     δ = (a - b) / scale
     R = pooled / (scale[:, None] * scale) + 1e-9 * np.eye(len(scale))  # one-hot columns sum to 1
-    return float(np.sqrt(max(δ @ np.linalg.solve(R, δ), 0.0)))
+    return float(np.sqrt(max(float(δ @ np.linalg.solve(R, δ)), 0.0)))
 
 
 def _some(rows: Array, most: int, rng: np.random.Generator) -> Array:

@@ -59,7 +59,8 @@ class Product(Family[tuple[Any, ...], tuple[Any, ...]]):
         return sum(part.log_prior(t) for part, t in zip(self.parts, θ, strict=True))
 
     def broken(self, θ: tuple[Any, ...], K: int) -> Array:
-        return np.logical_or.reduce([part.broken(t, K) for part, t in zip(self.parts, θ, strict=True)])
+        broken: Array = np.any([part.broken(t, K) for part, t in zip(self.parts, θ, strict=True)], axis=0)
+        return broken
 
     def replace(self, θ: tuple[Any, ...], bad: Array, rows: Block, source: Source) -> tuple[Any, ...]:
         return tuple(part.replace(t, bad, rows, source) for part, t in zip(self.parts, θ, strict=True))
