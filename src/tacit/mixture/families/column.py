@@ -13,11 +13,11 @@ from ...typing import Array, Doubles
 class Interval(NamedTuple):
     """low < x <= high, in the units of the column; either end may be infinite.
 
-    A number recorded to a step h is the event (x - h/2, x + h/2].
+    A number recorded to a step h is the event (x - h/2, x + h/2]. Arrays of ends [b] are b events at once.
     """
 
-    low: float
-    high: float
+    low: float | Doubles
+    high: float | Doubles
 
 
 class Levels(NamedTuple):
@@ -27,6 +27,18 @@ class Levels(NamedTuple):
 
 
 Event: TypeAlias = Interval | Levels
+
+
+class GaussianBlock(NamedTuple):
+    """Columns that depend on each other within a component: x_names | k ~ N(mean_k, covariance_k).
+
+    ``JointMixture._column(name)`` gives the marginal distribution of each; what joins them is in
+    ``JointMixture._blocks()``, a tuple of these. K counts the parts (``part_weights_``), in both.
+    """
+
+    names: tuple[str, ...]
+    mean: Doubles  # [K, b]
+    covariance: Doubles  # [K, b, b]
 
 
 class ColumnDistribution(ABC):
@@ -46,7 +58,7 @@ class ColumnDistribution(ABC):
 
     @abstractmethod
     def log_mass(self, event: Event) -> Doubles:
-        """log P(x in event | k) [K]."""
+        """log P(x in event | k) [K], exact far into the tails too; [b, K] for an interval whose ends are arrays [b]."""
 
     @abstractmethod
     def sample(self, z: Array, rng: np.random.Generator, event: Event | None = None) -> Array:
