@@ -16,12 +16,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..base import Estimator, check_choice, check_number
 from ..data.memory import MemorySource
+from ..data.schema import nearest_name
 from ..data.table import Table
 from ..em.engine import em
 from ..errors import ArgumentError
 from ..rng import generator
 from ..typing import Array, Doubles, Seed
 from .families.categorical import Categorical, CategoricalParams
+from .families.column import ColumnDistribution
 from .families.family import Cells
 from .families.normal import Normal, NormalParams
 from .families.product import Product
@@ -363,6 +365,22 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         with np.errstate(divide="ignore"):
             params = MixtureParams(np.log(self.part_weights_), tuple(θ))
         return Mixture(len(self.part_weights_), Product(tuple(parts))), params
+
+    def _column(self, name: str) -> ColumnDistribution:
+        """p(x_j | part) of a column that was learned from."""
+        family, θ = self._model()[0].family, self._model()[1].theta
+        assert isinstance(family, Product)
+        for columns, part, t in zip(self._columns_of_parts(), family.parts, θ, strict=True):
+            if name in columns:
+                return part.column(t, columns.index(name))
+        raise ArgumentError(f"the model has no column {name!r}{nearest_name(name, self._names())}")
+
+    def _columns_of_parts(self) -> list[list[str]]:
+        schema = self.schema_
+        return [[c.name for c in columns] for columns in (schema.numeric, schema.categorical) if columns]
+
+    def _names(self) -> list[str]:
+        return [name for names in self._columns_of_parts() for name in names]
 
     def _posterior(self, table: Table) -> Doubles:
         """p(part | observed cells) [n, M]."""

@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.special import logsumexp
 
 from ...data.block import Block
 from ...data.source import Source
 from ...kernels.parts import CategoricalPart, CategoricalSums
 from ...typing import Array, Doubles, Floats
+from .column import ColumnDistribution, Event, Levels
 from .family import Cells, Family
 
 
@@ -21,6 +23,38 @@ class CategoricalParams(NamedTuple):
     """log p(column j has level c | k) [K, L], the levels of all columns side by side, L = Σ_j C_j."""
 
     log_p: Doubles
+
+
+@dataclass(frozen=True, eq=False)
+class CategoricalColumn(ColumnDistribution):
+    """P(level | k)."""
+
+    log_p: Doubles  # [K, C]
+    continuous = False
+
+    @property
+    def K(self) -> int:  # type: ignore[override]
+        return len(self.log_p)
+
+    def log_prob(self, x: Array) -> Doubles:
+        out: Doubles = self.log_p.T[np.asarray(x, dtype=np.int64)]
+        return out
+
+    def log_mass(self, event: Event) -> Doubles:
+        assert isinstance(event, Levels)
+        out: Doubles = np.asarray(logsumexp(self.log_p[:, list(event.codes)], axis=1))
+        return np.minimum(out, 0.0)
+
+    def sample(self, z: Array, rng: np.random.Generator, event: Event | None = None) -> Array:
+        codes = np.arange(self.log_p.shape[1]) if event is None else np.array(event.codes)  # type: ignore[union-attr]
+        cumulative = np.cumsum(np.exp(self.log_p[:, codes]), axis=1)  # [K, C]
+        u = rng.random(len(z)) * cumulative[z, -1]
+        at: Array = codes[np.minimum((cumulative[z] <= u[:, None]).sum(axis=1), len(codes) - 1)]
+        return at
+
+    def probabilities(self) -> Doubles:
+        p: Doubles = np.exp(self.log_p)
+        return p
 
 
 @dataclass(frozen=True)
@@ -73,10 +107,12 @@ class Categorical(Family[CategoricalParams, CategoricalSums]):
         return CategoricalParams(log_p)
 
     def sample(self, θ: CategoricalParams, z: Array, rng: np.random.Generator, out: Cells) -> None:
-        for j, (lo, hi) in enumerate(pairwise(self.edges)):
-            cumulative = np.cumsum(np.exp(θ.log_p[:, lo:hi]), axis=1)  # [K, C_j]
-            u = rng.random(len(z)) * cumulative[z, -1]
-            out.codes[:, j] = np.minimum((cumulative[z] <= u[:, None]).sum(axis=1), hi - lo - 1)
+        for j in range(len(self.levels)):
+            out.codes[:, j] = self.column(θ, j).sample(z, rng)
+
+    def column(self, θ: CategoricalParams, j: int) -> CategoricalColumn:
+        """P(x_j | k) of the j-th category."""
+        return CategoricalColumn(θ.log_p[:, self.edges[j] : self.edges[j + 1]])
 
     def n_parameters(self, θ: CategoricalParams) -> int:
         return len(θ.log_p) * int(sum(self.levels) - len(self.levels))

@@ -7,12 +7,16 @@ from functools import cached_property
 from typing import NamedTuple, Self
 
 import numpy as np
+from scipy.special import log_ndtr, ndtr, ndtri_exp
 
 from ...data.block import Block
 from ...data.source import Source
 from ...kernels.parts import GaussianPart, GaussianSums
 from ...typing import Array, Doubles, Floats
+from .column import ColumnDistribution, Event, Interval
 from .family import Cells, Family
+
+HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 
 
 class NormalParams(NamedTuple):
@@ -20,6 +24,75 @@ class NormalParams(NamedTuple):
 
     mean: Doubles
     var: Doubles
+
+
+@dataclass(frozen=True, eq=False)
+class NormalColumn(ColumnDistribution):
+    """N(x; μ_k, σ_k²)."""
+
+    mu: Doubles  # [K]
+    sigma: Doubles  # [K]
+    continuous = True
+
+    @property
+    def K(self) -> int:  # type: ignore[override]
+        return len(self.mu)
+
+    def log_prob(self, x: Array) -> Doubles:
+        z = (np.asarray(x, np.float64)[:, None] - self.mu) / self.sigma
+        out: Doubles = -0.5 * z * z - np.log(self.sigma) - HALF_LOG_2PI
+        return out
+
+    def cdf(self, x: Array) -> Doubles:
+        out: Doubles = ndtr((np.asarray(x, np.float64)[:, None] - self.mu) / self.sigma)
+        return out
+
+    def log_mass(self, event: Event) -> Doubles:
+        return log_ndtr_between(*self._ends(event))[0]
+
+    def sample(self, z: Array, rng: np.random.Generator, event: Event | None = None) -> Array:
+        μ, σ = self.mu[z], self.sigma[z]
+        if event is None:
+            return rng.normal(μ, σ)
+        a, b = (v[z] for v in self._ends(event))
+        log_p, flip, base = log_ndtr_between(a, b)
+        # Φ⁻¹(Φ(a) + u (Φ(b) - Φ(a))), on the side where Φ keeps its digits
+        t = ndtri_exp(np.logaddexp(base, np.log1p(-rng.random(len(z))) + log_p))
+        assert isinstance(event, Interval)
+        return np.clip(μ + σ * np.where(flip, -t, t), event.low, event.high)
+
+    def mean(self, event: Event | None = None) -> Doubles:
+        return self.mu if event is None else self._moments(event)[0]
+
+    def variance(self, event: Event | None = None) -> Doubles:
+        return self.sigma**2 if event is None else self._moments(event)[1]
+
+    def _ends(self, event: Event) -> tuple[Doubles, Doubles]:
+        assert isinstance(event, Interval)
+        return (event.low - self.mu) / self.sigma, (event.high - self.mu) / self.sigma
+
+    def _moments(self, event: Event) -> tuple[Doubles, Doubles]:
+        """Mean and variance of the normal between two ends (Johnson, Kotz and Balakrishnan 1994, section 13.10.1)."""
+        assert isinstance(event, Interval)
+        a, b = self._ends(event)
+        log_p = log_ndtr_between(a, b)[0]
+        with np.errstate(over="ignore", invalid="ignore"):
+            fa, fb = (np.exp(-0.5 * v * v - HALF_LOG_2PI - log_p) for v in (a, b))
+            m = fa - fb
+            v = 1 + np.where(np.isinf(a), 0, a * fa) - np.where(np.isinf(b), 0, b * fb) - m * m
+        near = np.clip(self.mu, event.low, event.high)  # where the mass is too far off to be a number
+        mean = np.clip(np.where(np.isfinite(m), self.mu + self.sigma * m, near), event.low, event.high)
+        return mean, self.sigma**2 * np.clip(np.nan_to_num(v, nan=0.0), 0.0, 1.0)
+
+
+def log_ndtr_between(a: Doubles, b: Doubles) -> tuple[Doubles, Array, Doubles]:
+    """log (Φ(b) - Φ(a)) for a <= b, whether it was taken of (-b, -a), and log Φ of the lower end there."""
+    flip = a > 0  # Φ(b) - Φ(a) = Φ(-a) - Φ(-b): where both lie in the right tail
+    lo, hi = np.where(flip, -b, a), np.where(flip, -a, b)
+    low, high = log_ndtr(lo), log_ndtr(hi)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        out = high + np.log(-np.expm1(np.minimum(low - high, 0.0)))
+    return np.where(hi > lo, np.nan_to_num(out, nan=-np.inf), -np.inf), flip, low
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +174,10 @@ class Normal(Family[NormalParams, GaussianSums]):
 
     def native(self, θ: NormalParams) -> GaussianPart:
         return GaussianPart("diag", np.arange(θ.mean.shape[1], dtype=np.int32), θ.mean, 1 / np.sqrt(θ.var))
+
+    def column(self, θ: NormalParams, j: int) -> NormalColumn:
+        """p(x_j | k) of the j-th number."""
+        return NormalColumn(θ.mean[:, j], np.sqrt(θ.var[:, j]))
 
     def cell_log_prob(self, θ: NormalParams, block: Block) -> list[Doubles]:
         """log p(x_ij | k) of each column [b, K]; a gap is 0."""
