@@ -15,7 +15,7 @@ null, true, 1, "a"    themselves; a finite float too
 {"scalar": ...}       NumPy scalar
 {"tuple": [...]}      tuple
 {"dict": [[k, v]]}    dict
-{"record": ...}       NamedTuple, dataclass or enum of tacit's (``RECORDS``)
+{"record": ...}       NamedTuple, dataclass, enum or other record of tacit's (``RECORDS``)
 {"estimator": ...}    an estimator: parameters and what ``fit`` learned
 {"rng": ...}          numpy Generator or RandomState
 {"given": ...}        what only the user can give back
@@ -47,6 +47,7 @@ RECORDS = {  # name in the file -> module of tacit that defines it
     "Kind": "data.schema",
     "Schema": "data.schema",
     "MixtureParams": "mixture.mixture",
+    "Pass": "em.engine",
 }
 
 
@@ -202,8 +203,8 @@ _READERS: dict[str, Callable[[_Reader, Any], Any]] = {
 
 def _fields(value: Any) -> dict[str, Any] | None:
     names = getattr(value, "_fields", None)
-    if names is not None and isinstance(value, tuple):
-        return dict(zip(names, value, strict=True))
+    if names is not None and isinstance(value, tuple | float):
+        return {name: getattr(value, name) for name in names}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
     return None

@@ -36,7 +36,10 @@ def check_latent_model(
     - Weight 2 counts as the row twice, weight 0 as the row absent.
     - ``expect`` and ``maximise`` are pure: the same answer twice; rows, parameters, sums and model stay as they are.
     - ``init`` depends on nothing but the rows and the generator.
-    - The objective (with the log prior) never falls.
+    - The objective l (with the log prior) never falls.
+    - ``about`` moves sums without changing what maximises them.
+    - Where the model says what it expects: J(q, θ) = l(θ) after an E-step, if the sums have an ``entropy`` of their
+      own; an M-step does not lower J; J(q, θ) <= l(θ) for the q of any step at the θ of any other.
 
     >>> import numpy as np
     >>> from tacit import as_source
@@ -48,7 +51,7 @@ def check_latent_model(
     if params is None:
         params = model.init(rows, np.random.default_rng(seed))
         _same(params, model.init(rows, np.random.default_rng(seed)), 0, "init gives the same parameters again")
-    before = None
+    path: list[tuple[P, S, float]] = []
     for step in range(steps):
         where = f" (after {step} steps)" if step else ""
         kept = copy.deepcopy((params, model.__dict__, whole.numbers))
@@ -65,10 +68,39 @@ def check_latent_model(
         _weights(model, params, whole, rtol, np.random.default_rng(seed + step), where)
         objective = float(stats.objective + model.log_prior(params))
         slack = rtol * (abs(objective) + stats.weight)
-        assert before is None or objective >= before - slack, (
-            f"the objective fell from {before} to {objective}{where}: maximise does not maximise what expect reports"
+        assert not path or objective >= path[-1][2] - slack, (
+            f"the objective fell from {path[-1][2]} to {objective}{where}: "
+            "maximise does not maximise what expect reports"
         )
-        before, params = objective, following
+        moved = model.about(stats, params, following)
+        law = f"maximise finds the same from sums moved by about{where}"
+        _same(model.maximise(moved, following), following, rtol, law)
+        path.append((params, stats, objective))
+        _bound(model, path, following, slack, where)
+        params = following
+
+
+def _bound(model: LatentModel[P, S], path: list[tuple[P, S, float]], following: P, slack: float, where: str) -> None:
+    """J touches l at the last of the ``path`` and lies below it at every other; the M-step does not lower J."""
+    params, stats, objective = path[-1]
+    touching = model.bound(stats, params, params)
+    if np.isnan(touching):
+        return
+    assert abs(touching - objective) <= slack, (
+        f"J(q, θ) = {touching} after the E-step, and l(θ) = {objective}{where}: "
+        "expected or the entropy in the sums is not that of q = p(z | x, θ)"
+    )
+    raised = model.bound(stats, following, params)
+    assert raised >= touching - slack, (
+        f"the M-step lowered J from {touching} to {raised}{where}: maximise does not maximise what expected computes"
+    )
+    for other, sums, most in path[:-1]:
+        for q, at, θ, ceiling in ((stats, params, other, most), (sums, other, params, objective)):
+            bound = model.bound(q, θ, at)
+            assert bound <= ceiling + slack, (
+                f"J(q, θ) = {bound} exceeds l(θ) = {ceiling} at the q of another step{where}: "
+                "expected is not that of the model that expect reports"
+            )
 
 
 def _expect(model: LatentModel[P, S], params: P, source: Source, rows: int | None = None) -> S:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.special import logsumexp
+from scipy.special import entr, logsumexp
 from scipy.stats import multivariate_normal, norm
 
 from tacit import kernels
@@ -77,8 +77,9 @@ def test_gaussian_parts_agree_with_scipy(kind: str, n: int, d: int, K: int, dtyp
     log_prob = logsumexp(joint, axis=1)
     resp = np.exp(joint - log_prob[:, None])
 
-    objective, weight, counts, sums = kernels.mixture_sums(Block(0, x, weight=w), lw, part)
+    objective, entropy, weight, counts, sums = kernels.mixture_sums(Block(0, x, weight=w), lw, part)
     close(objective, w @ log_prob, dtype)
+    close(entropy, w @ entr(resp).sum(axis=1), dtype)
     assert weight == pytest.approx(w.sum(), rel=1e-14)
     close(counts, w @ resp, dtype)
     for ours, theirs in zip(sums, gaussian_sums(x, part, resp * w[:, None])):
@@ -116,10 +117,12 @@ def test_mixed_columns_with_gaps(dtype: Any) -> None:
         one_hot[seen, at + block.codes[seen, j]] = 1
     joint = log_joint(np.asarray(block.x), part, lw) + one_hot @ categorical.log_prob.T
     log_prob = logsumexp(joint, axis=1)
-    resp = np.exp(joint - log_prob[:, None]) * block.w[:, None]
+    resp = np.exp(joint - log_prob[:, None])
+    spread, resp = block.w @ entr(resp).sum(axis=1), resp * block.w[:, None]
 
-    objective, _, counts, (gaussian, tables) = kernels.mixture_sums(block, lw, (part, categorical))
+    objective, entropy, _, counts, (gaussian, tables) = kernels.mixture_sums(block, lw, (part, categorical))
     close(objective, block.w @ log_prob, dtype)
+    close(entropy, spread, dtype)
     close(counts, resp.sum(0), dtype)
     for ours, theirs in zip(gaussian, gaussian_sums(np.asarray(block.x), part, resp)):
         close(ours, theirs, dtype)
@@ -137,14 +140,14 @@ def test_columns_in_any_layout_give_the_same_sums() -> None:
     ):
         got = kernels.mixture_sums(Block(0, numbers), lw, part)
         assert got[0] == wanted[0]
-        np.testing.assert_array_equal(got[3].second, wanted[3].second)
+        np.testing.assert_array_equal(got[4].second, wanted[4].second)
     order = np.array([2, 0, 3, 1], dtype=np.int32)  # a part may read some columns in its own order
     some = part._replace(kind="diag", columns=order[:2], means=part.means[:, :2], factor=np.ones((3, 2)))
     got = kernels.mixture_sums(Block(0, x), lw, some)
     again = kernels.mixture_sums(
         Block(0, x[:, order[:2]].copy()), lw, some._replace(columns=np.arange(2, dtype=np.int32))
     )
-    np.testing.assert_array_equal(got[3].first, again[3].first)
+    np.testing.assert_array_equal(got[4].first, again[4].first)
 
 
 @pytest.mark.parametrize("kind", ["full", "diag"])
@@ -155,8 +158,9 @@ def test_known_components_are_certain(kind: str) -> None:
     seen = known >= 0
     log_prob = np.where(seen, joint[np.arange(600), known], logsumexp(joint, axis=1))
     resp = np.where(seen[:, None], np.eye(4)[known], np.exp(joint - logsumexp(joint, axis=1)[:, None]))
-    objective, _, counts, sums = kernels.mixture_sums(Block(0, x, known=known), lw, part)
+    objective, entropy, _, counts, sums = kernels.mixture_sums(Block(0, x, known=known), lw, part)
     close(objective, log_prob.sum(), np.float64)
+    close(entropy, entr(resp).sum(), np.float64)
     close(counts, resp.sum(0), np.float64)
     close(sums.second, gaussian_sums(x, part, resp)[2], np.float64)
 
@@ -167,8 +171,8 @@ def test_the_same_bits_for_any_number_of_threads(kind: str, monkeypatch: pytest.
     results = []
     for threads in (1, 2, 5):
         monkeypatch.setattr(native, "threads", lambda threads=threads: threads)
-        objective, _, counts, sums = kernels.mixture_sums(Block(0, x), lw, part)
-        results.append(b"".join(np.asarray(a).tobytes() for a in (objective, counts, *sums)))
+        objective, entropy, _, counts, sums = kernels.mixture_sums(Block(0, x), lw, part)
+        results.append(b"".join(np.asarray(a).tobytes() for a in (objective, entropy, counts, *sums)))
     assert results[0] == results[1] == results[2]
 
 
@@ -181,7 +185,7 @@ def test_single_precision_far_from_the_origin_and_from_each_other(kind: str) -> 
     means = np.array([[1e5] * 3, [1.1e5] * 3])
     factor = {"full": np.tile(np.eye(3), (2, 1, 1)), "tied": np.eye(3), "diag": np.ones((2, 3))}[kind]
     part = GaussianPart(kind, np.arange(3, dtype=np.int32), means, factor)  # type: ignore[arg-type]
-    _, _, _, sums = kernels.mixture_sums(Block(0, x), np.log([0.5, 0.5]), part)
+    *_, sums = kernels.mixture_sums(Block(0, x), np.log([0.5, 0.5]), part)
     exact = gaussian_sums(x, part, np.eye(2)[z])
     np.testing.assert_allclose(sums.first, exact[1], rtol=1e-4, atol=0.05)
     np.testing.assert_allclose(sums.second, exact[2], rtol=2e-5, atol=1.0)
@@ -193,7 +197,7 @@ def test_extreme_scales_stay_finite_in_single_precision(scale: float) -> None:
     wanted = kernels.mixture_sums(Block(0, x.astype(np.float64)), lw, part)
     far = part._replace(means=part.means * scale, factor=part.factor / scale)
     got = kernels.mixture_sums(Block(0, (x.astype(np.float64) * scale).astype(np.float32)), lw, far)
-    np.testing.assert_allclose(got[3].second / scale / scale, wanted[3].second, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(got[4].second / scale / scale, wanted[4].second, rtol=1e-5, atol=1e-4)
 
 
 def test_hopeless_and_impossible_rows_get_an_answer() -> None:
@@ -204,10 +208,23 @@ def test_hopeless_and_impossible_rows_get_an_answer() -> None:
     never = CategoricalPart(np.zeros(1, dtype=np.int32), np.array([2], dtype=np.int32), np.log([[1, 1e-300]] * 3))
     never.log_prob[:, 1] = -np.inf
     empty = np.empty((2, 0))
-    log_prob, resp = kernels.mixture_rows(Block(0, empty, codes=np.array([[1], [0]], dtype=np.int32)), lw, never)
+    block = Block(0, empty, codes=np.array([[1], [0]], dtype=np.int32))
+    log_prob, resp = kernels.mixture_rows(block, lw, never)
     assert log_prob[0] == -np.inf
     np.testing.assert_allclose(resp[0], 1 / 3)
     np.testing.assert_allclose(resp[1], np.exp(lw))
+    some = np.array([-np.inf, *np.log([0.25, 0.75])])  # a component without mass adds nothing, and no NaN
+    assert kernels.mixture_sums(block, some, never)[1] == pytest.approx(entr([0.25, 0.75]).sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize("d", [1, 3, 20])
+def test_quadratics_are_traces(d: int) -> None:
+    rng = np.random.default_rng(0)
+    a, m = np.tril(rng.normal(size=(4, d, d))), rng.normal(size=(4, d, d))
+    m = m + np.swapaxes(m, 1, 2)
+    wanted = np.trace(a @ m @ np.swapaxes(a, 1, 2), axis1=1, axis2=2)
+    np.testing.assert_allclose(kernels.quadratics(a, m), wanted, rtol=1e-12)
+    np.testing.assert_allclose(kernels.quadratics(a[:1], m[:1]), wanted[:1], rtol=1e-12)
 
 
 def test_codes_outside_their_table_count_as_gaps() -> None:

@@ -57,6 +57,17 @@ class Lloyd(LatentModel[Doubles, Nearest]):
         step[np.abs(step) <= noise] = 0
         return params + step
 
+    def expected(self, stats: Nearest, params: Doubles) -> float:
+        """-Σ_i w_i |x_i - c_{l_i}|², at the assignments of the sums."""
+        return stats.objective
+
+    def about(self, stats: Nearest, old: Doubles, new: Doubles) -> Nearest:
+        # Σ w |x - c - δ|² = Σ w |x - c|² - 2 δ·Σ w (x - c) + N |δ|²
+        step = new - old
+        mass = stats.counts[:, None] * step
+        gain = float((step * (2 * stats.sums - mass)).sum())
+        return stats._replace(objective=stats.objective + gain, sums=stats.sums - mass)
+
     def converged(self, before: Doubles, after: Doubles) -> bool:
         # a sum, not a BLAS product: the threads that one leaves spinning take a core from the next pass
         return float(np.square(after - before).sum()) <= self.tol
@@ -132,7 +143,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
     labels_ : int32 [n], the nearest centre of each row, the lowest index in a tie.
     inertia_ : Σ_i w_i |x_i - c_{labels_i}|², from explicit differences.
     n_iter_ : steps taken.
-    history_ : -inertia per unit of weight at each pass; it never falls.
+    history_ : -inertia per unit of weight at each pass; it never falls. Each is a number that also has ``after_e`` and
+        ``after_m``, minus the cost after assigning the rows and after moving the centres.
     repairs_ : (step, clusters) where empty clusters were moved to the rows farthest from all centres.
     n_features_in_, feature_names_in_ : as in scikit-learn.
 

@@ -113,24 +113,31 @@ def inverse_cholesky(covariances: Doubles) -> tuple[Doubles, Doubles]:
     return factor, ridge
 
 
-def mixture_sums(block: Block, log_weights: Doubles, part: Any) -> tuple[float, float, Doubles, Any]:
+def quadratics(factor: Doubles, matrices: Doubles) -> Doubles:
+    """tr(A_k M_k A_kᵀ) [m] for lower triangular A [m, d, d] (or one for all [1, d, d]) and symmetric M [m, d, d]."""
+    out = np.empty(len(matrices))
+    native.module.quadratics(np.ascontiguousarray(factor), np.ascontiguousarray(matrices), out, native.threads())
+    return out
+
+
+def mixture_sums(block: Block, log_weights: Doubles, part: Any) -> tuple[float, float, float, Doubles, Any]:
     """One E-step of a mixture p(x) = Σ_k exp(log_weights_k) p(x | k), and its sums, in one pass over the rows.
 
     ``part`` is a ``Part`` or a (nested) tuple of parts that are independent given the component. Gives Σ w log p(x),
-    Σ w, N_k = Σ w r_k [K], and the sums of the parts in the shape of ``part``. A row with a ``known`` component has
-    r one-hot and counts with log p(x, z). Responsibilities up to 10⁻⁸ are left out of the sums.
+    Σ w H(r), Σ w, N_k = Σ w r_k [K], and the sums of the parts in the shape of ``part``. A row with a ``known``
+    component has r one-hot and counts with log p(x, z). Responsibilities up to 10⁻⁸ are left out of the other sums.
     """
     leaves = _leaves(part)
     counts = np.zeros(len(log_weights))
     out = [_blank_sums(leaf, counts) for leaf in leaves]
     run = native.module.mixture_sums_64 if _double(block, leaves) else native.module.mixture_sums_32
     native_leaves = [leaf.native() for leaf in leaves]
-    objective = run(
+    objective, entropy = run(
         block.numbers, block.codes, block.n, block.weight, block.known, np.ascontiguousarray(log_weights),
         native_leaves, out, counts, native.threads(),
     )  # fmt: skip
     weight = float(block.n if block.weight is None else block.weight.sum())
-    return objective, weight, counts, _shaped_like(part, iter(out))
+    return objective, entropy, weight, counts, _shaped_like(part, iter(out))
 
 
 def mixture_rows(block: Block, log_weights: Doubles, part: Any, *, joint: bool = False) -> tuple[Floats, Floats]:

@@ -25,6 +25,11 @@ class Nearest(NamedTuple):
     counts: Doubles  # [K], Σ_{l_i = k} w_i
     sums: Doubles  # [K, d], Σ_{l_i = k} w_i (x_i - c_k)
 
+    @property
+    def entropy(self) -> float:
+        """0: assignments are hard."""
+        return 0.0
+
 
 def nearest(block: Block, centers: Doubles, *, metric: str = "euclidean", labels: Array | None = None) -> Nearest:
     """The sums that move the centres, and the cost, in one pass; the lowest index in a tie.

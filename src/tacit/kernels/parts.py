@@ -54,6 +54,22 @@ class GaussianSums(NamedTuple):
     first: Doubles  # [K, d]
     second: Doubles  # [K, d, d], [d, d] summed over k when tied, or [K, d] diagonal
 
+    def moved(self, δ: Doubles) -> GaussianSums:
+        """The same sums about μ + δ, δ [K, d].
+
+        >>> x = np.array([[1.0], [2.0], [6.0]])
+        >>> GaussianSums(np.array([[3.0]]), x.sum(0)[None], (x * x).sum(0)[None]).moved(np.array([[3.0]]))
+        GaussianSums(counts=array([[3.]]), first=array([[0.]]), second=array([[14.]]))
+        """
+        counts = self.counts if self.counts.ndim == 2 else self.counts[:, None]
+        first = self.first - counts * δ
+        if self.counts.ndim == 2:
+            return GaussianSums(self.counts, first, self.second - δ * (self.first + first))
+        # Σ r (x-μ-δ)(x-μ-δ)ᵀ = S - s δᵀ - δ sᵀ + N δδᵀ, halves of the last beside each of the others
+        half = (self.first - 0.5 * counts * δ)[:, :, None] * δ[:, None, :]
+        cross = half + np.swapaxes(half, 1, 2)
+        return GaussianSums(self.counts, first, self.second - (cross if self.second.ndim == 3 else cross.sum(axis=0)))
+
 
 class CategoricalSums(NamedTuple):
     """Σ r [x = level]."""

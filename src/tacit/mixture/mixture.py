@@ -14,6 +14,7 @@ from .. import kernels
 from ..data.block import Block
 from ..data.source import Source
 from ..em.model import LatentModel
+from ..em.posterior import Discrete, posterior
 from ..typing import Array, Doubles, Floats
 from .families.family import Family
 
@@ -29,6 +30,7 @@ class MixtureStats(NamedTuple):
     """Expected sufficient statistics."""
 
     objective: float
+    entropy: float  # Σ_i w_i H(z_i | x_i)
     weight: float
     counts: Doubles  # [K], N_k = Σ_i w_i r_ik
     parts: Any
@@ -57,20 +59,27 @@ class Mixture(LatentModel[MixtureParams, MixtureStats]):
         part = self.family.native(params.theta)
         if part is not None:
             return MixtureStats(*kernels.mixture_sums(block, params.log_weights + penalty, part))
-        log_joint = self._log_joint(params, block, penalty)
-        log_prob = logsumexp(log_joint, axis=1)
-        resp = np.exp(log_joint - log_prob[:, None])
-        if block.known is not None:  # z observed: q(z) is that one component, and the row's objective log p(x, z)
-            seen = np.flatnonzero(block.known >= 0)
-            resp[seen] = np.eye(self.K)[block.known[seen]]
-            log_prob[seen] = log_joint[seen, block.known[seen]]
-        return self._sums(params, block, resp, float(block.w @ log_prob))
+        return self._sums(params, block, posterior(self._log_joint(params, block, penalty), block))
 
     def maximise(self, stats: MixtureStats, params: MixtureParams) -> MixtureParams:
         mass = stats.counts + self.concentration
         with np.errstate(divide="ignore"):
             log_weights = np.log(mass) - np.log(mass.sum())
         return MixtureParams(log_weights, self.family.update(stats.parts, params.theta))
+
+    def expected(self, stats: MixtureStats, params: MixtureParams) -> float:
+        # Σ_k N_k log π_k + Σ_ik w_i r_ik log p(x_i | θ_k), and the penalty of the fit, a constant per component
+        log_weights = params.log_weights + self.family.penalty(params.theta)
+        some = stats.counts > 0
+        return float((stats.counts * log_weights)[some].sum()) + self.family.expected(stats.parts, params.theta)
+
+    def about(self, stats: MixtureStats, old: MixtureParams, new: MixtureParams) -> MixtureStats:
+        return stats._replace(parts=self.family.about(stats.parts, old.theta, new.theta))
+
+    def line(self, a: MixtureParams, b: MixtureParams, t: float) -> MixtureParams:
+        with np.errstate(divide="ignore"):
+            log_weights = np.log((1 - t) * np.exp(a.log_weights) + t * np.exp(b.log_weights))
+        return MixtureParams(log_weights, self.family.line(a.theta, b.theta, t))
 
     def log_prior(self, params: MixtureParams) -> float:
         prior = self.concentration * float(params.log_weights.sum()) if self.concentration else 0.0
@@ -114,7 +123,7 @@ class Mixture(LatentModel[MixtureParams, MixtureStats]):
         """The M-step at responsibilities that a function gives for each block [b, K]; two passes, as for labels."""
         params = MixtureParams(np.full(self.K, -np.log(self.K)), self.family.blank(self.K, source))
         for _ in range(2):
-            f = partial(lambda params, block: self._sums(params, block, resp(block), 0.0), params)
+            f = partial(lambda params, block: self._sums(params, block, _given(block, resp(block))), params)
             params = self.maximise(source.reduce(f, rows=16384), params)
         return params
 
@@ -158,7 +167,12 @@ class Mixture(LatentModel[MixtureParams, MixtureStats]):
         joint: Floats = self.family.log_prob(params.theta, block) + (params.log_weights + penalty)
         return joint
 
-    def _sums(self, params: MixtureParams, block: Block, resp: Floats, objective: float) -> MixtureStats:
-        r = resp * block.w[:, None]
-        counts = r.sum(axis=0, dtype=np.float64)
-        return MixtureStats(objective, float(block.w.sum()), counts, self.family.stats(params.theta, block, r))
+    def _sums(self, params: MixtureParams, block: Block, q: Discrete) -> MixtureStats:
+        counts = q.resp.sum(axis=0, dtype=np.float64)
+        parts = self.family.stats(params.theta, block, q.resp)
+        return MixtureStats(q.objective, q.entropy, q.weight, counts, parts)
+
+
+def _given(block: Block, resp: Floats) -> Discrete:
+    """Responsibilities [b, K] from elsewhere: no objective comes with them."""
+    return Discrete(np.asarray(resp * block.w[:, None], dtype=np.float64), 0.0, 0.0, float(block.w.sum()))

@@ -19,20 +19,24 @@ inline vec_t<T> log_positive(vec_t<T> x) {
   return __builtin_convertvector(e, V) * T(0.69314718055994531) + T(2) * (s + s * p);
 }
 
-// tile[k * stride] holds a vector of log p(x, z = k); afterwards exp(tile - max), of which the total is returned.
+// tile[k * stride] holds a vector of log p(x, z = k); afterwards e_k = exp(tile - max), of which the total is returned.
+// `dot`, where wanted, is Σ_k e_k (tile - max): the entropy of r = e / total is log total - dot / total.
 // An impossible row (all -inf) gives total 0 and most = the lowest number.
 template <class T>
-inline vec_t<T> exponentials(T* tile, int stride, int K, vec_t<T>& most) {
+inline vec_t<T> exponentials(T* tile, int stride, int K, vec_t<T>& most, vec_t<T>* dot = nullptr) {
   using V = vec_t<T>;
-  most = broadcast(std::numeric_limits<T>::lowest());
+  const V lowest = broadcast(std::numeric_limits<T>::lowest());
+  most = lowest;
   for (int k = 0; k < K; k++) most = max(most, load(tile + size_t(k) * stride));
-  V total = {};
+  V total = {}, sum = {};
   for (int k = 0; k < K; k++) {
     T* at = tile + size_t(k) * stride;
-    const V e = exp_negative(load(at) - most);
+    const V below = load(at) - most, e = exp_negative(below);
     store(at, e);
     total += e;
+    if (dot) sum += e * max(below, lowest);  // 0 · -inf is 0 here
   }
+  if (dot) *dot = sum;
   return total;
 }
 

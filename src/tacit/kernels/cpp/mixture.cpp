@@ -2,9 +2,11 @@
 // cache.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "categorical.hpp"
 #include "cholesky.hpp"
@@ -94,8 +96,9 @@ struct Mixture {
     }
   }
 
-  double sums(const double* weight, const int32_t* known, double* counts, int threads) const {
-    size_t size = K + 1;  // objective, N_k, the parts'
+  // Σ w log p(x) and Σ w H(z | x); N_k into counts, the parts' sums into their arrays.
+  std::pair<double, double> sums(const double* weight, const int32_t* known, double* counts, int threads) const {
+    size_t size = K + 2;  // objective, entropy, N_k, the parts'
     for (const auto& part : parts) size += part->sums();
     const int C = chunk();
     const Lanes l = lanes(rows, grain, std::min<size_t>(size * sizeof(double), 8 << 20));
@@ -106,7 +109,7 @@ struct Mixture {
           double* total = lane_sums.get() + size * lane;
           int64_t since = 0;
           auto flush = [&] {
-            double* at = total + 1 + K;
+            double* at = total + 2 + K;
             for (size_t p = 0; p < parts.size(); p++) {
               w.parts[p]->flush(at);
               at += parts[p]->sums();
@@ -117,8 +120,8 @@ struct Mixture {
             const int m = int(std::min<int64_t>(C, end - lo));
             log_joint(w, lo, m, C, true);
             if (known) observe(w, known + lo, m, C);
-            *total += responsibilities(w, weight ? weight + lo : nullptr, m, C);
-            accumulate(w, m, C, total + 1);
+            responsibilities(w, weight ? weight + lo : nullptr, m, C, total);
+            accumulate(w, m, C, total + 2);
             since += m;
             if (since >= flush_rows) flush();
           }
@@ -126,13 +129,13 @@ struct Mixture {
         });
     for (int lane = 1; lane < l.count; lane++)
       for (size_t i = 0; i < size; i++) lane_sums[i] += lane_sums[size * lane + i];
-    std::copy_n(lane_sums.get() + 1, K, counts);
-    const double* at = lane_sums.get() + 1 + K;
+    std::copy_n(lane_sums.get() + 2, K, counts);
+    const double* at = lane_sums.get() + 2 + K;
     for (const auto& part : parts) {
       part->finish(at, counts);
       at += part->sums();
     }
-    return lane_sums[0];
+    return {lane_sums[0], lane_sums[1]};
   }
 
   // Where z was observed, all other components are impossible.
@@ -143,19 +146,23 @@ struct Mixture {
           if (k != known[i]) w.tile[size_t(k) * chunk + i] = -std::numeric_limits<T>::infinity();
   }
 
-  // tile <- w_i r_ik, zero where r_ik is negligible; returns Σ w_i log p(x_i)
-  double responsibilities(Work& w, const double* weight, int m, int chunk) const {
+  // tile <- w_i r_ik, zero where r_ik is negligible; sums += Σ w_i log p(x_i), Σ w_i H(r_i)
+  void responsibilities(Work& w, const double* weight, int m, int chunk, double* sums) const {
     using V = vec_t<T>;
-    double objective = 0;
+    double objective = 0, entropy = 0;
     for (int i = 0; i < m; i += n) {
       T* tile = w.tile.get() + i;
-      V most;
-      const V total = exponentials(tile, chunk, K, most);
-      alignas(64) T log_prob[n], wi[n];
-      store(log_prob, most + log_positive<T>(total));
+      V most, dot;
+      const V total = exponentials(tile, chunk, K, most, &dot), log_total = log_positive<T>(total);
+      alignas(64) T log_prob[n], spread[n], wi[n];
+      store(log_prob, most + log_total);
+      store(spread, total > T(0) ? log_total - dot / total : V{});
       for (int u = 0; u < n; u++) {
         wi[u] = i + u >= m ? T(0) : weight ? T(weight[i + u]) : T(1);
-        if (i + u < m) objective += (weight ? weight[i + u] : 1.) * double(log_prob[u]);
+        if (i + u >= m) continue;
+        const double wide = weight ? weight[i + u] : 1.;
+        objective += wide * double(log_prob[u]);
+        entropy += wide * double(spread[u]);
       }
       const V floor = total * T(least), scale = load(wi) / total;
       for (int k = 0; k < K; k++) {
@@ -164,7 +171,8 @@ struct Mixture {
         store(at, e > floor ? e * scale : V{});
       }
     }
-    return objective;
+    sums[0] += objective;
+    sums[1] += entropy;
   }
 
   void accumulate(Work& w, int m, int chunk, double* counts) const {
@@ -238,8 +246,8 @@ A* data(nb::handle a) {
 }
 
 template <class T>
-double sums(nb::handle numbers, nb::handle codes, int64_t rows, nb::handle weight, nb::handle known,
-            const_doubles log_weights, nb::list parts, nb::list out, doubles counts, int threads) {
+std::pair<double, double> sums(nb::handle numbers, nb::handle codes, int64_t rows, nb::handle weight, nb::handle known,
+                               const_doubles log_weights, nb::list parts, nb::list out, doubles counts, int threads) {
   const Mixture<T> mixture(numbers, codes, rows, log_weights, parts, out);
   const double* w = data<const double>(weight);
   const int32_t* z = data<const int32_t>(known);
@@ -269,6 +277,29 @@ void inverse_cholesky(const_doubles covariances, doubles factor, doubles ridge, 
       [&](int lane, buffer<double>& work) {
         for (int64_t k = l.begin(lane); k < l.end(lane); k++)
           r[k] = inverse_factor(s + k * d * d, d, a + k * d * d, work.get());
+      });
+}
+
+// out[k] = tr(A_k M_k A_kᵀ) for lower triangular A and symmetric M
+void quadratics(const_doubles factor, const_doubles matrices, doubles out, int threads) {
+  const int count = int(matrices.shape(0)), d = int(matrices.shape(1)), shared = int(factor.shape(0)) == 1;
+  const double *a = factor.data(), *s = matrices.data();
+  double* total = out.data();
+  nb::gil_scoped_release release;
+  const Lanes l = lanes(count, std::max(1, 20000 / (d * d * d + 1)), 1);
+  each_lane(
+      l, threads, [d] { return allocate<double>(d); },
+      [&](int lane, buffer<double>& y) {
+        for (int64_t k = l.begin(lane); k < l.end(lane); k++) {
+          const double *A = a + (shared ? 0 : k) * d * d, *M = s + k * d * d;
+          total[k] = 0;
+          for (int r = 0; r < d; r++) {
+            std::fill_n(y.get(), r + 1, 0.);
+            for (int i = 0; i <= r; i++)
+              for (int j = 0; j <= r; j++) y[j] += A[r * d + i] * M[i * d + j];
+            for (int j = 0; j <= r; j++) total[k] += A[r * d + j] * y[j];
+          }
+        }
       });
 }
 
@@ -303,6 +334,7 @@ void bind_mixture(nb::module_& m) {
   both("32", 0.f);
   both("64", 0.);
   m.def("inverse_cholesky", inverse_cholesky, arg("covariances"), arg("factor"), arg("ridge"), arg("threads"));
+  m.def("quadratics", quadratics, arg("factor"), arg("matrices"), arg("out"), arg("threads"));
   m.def("exp_log", exp_log<float>);
   m.def("exp_log", exp_log<double>);
 }

@@ -117,6 +117,14 @@ class Categorical(Family[CategoricalParams, CategoricalSums]):
     def n_parameters(self, θ: CategoricalParams) -> int:
         return len(θ.log_p) * int(sum(self.levels) - len(self.levels))
 
+    def expected(self, t: CategoricalSums, θ: CategoricalParams) -> float:
+        some = t.counts > 0  # a level never seen may be impossible
+        return float((t.counts[some] * θ.log_p[some]).sum())
+
+    def line(self, a: CategoricalParams, b: CategoricalParams, t: float) -> CategoricalParams:
+        with np.errstate(divide="ignore"):
+            return CategoricalParams(np.log((1 - t) * np.exp(a.log_p) + t * np.exp(b.log_p)))
+
     def log_prior(self, θ: CategoricalParams) -> float:
         if self.smoothing == 0:
             return 0.0

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...data.block import Block
 from ...data.source import Source
+from ...stats import add, scale
 from ...typing import Array, Doubles, Floats
 
 Θ = TypeVar("Θ")
@@ -52,6 +53,18 @@ class Family(ABC, Generic[Θ, T]):
     @abstractmethod
     def n_parameters(self, θ: Θ) -> int:
         """Free parameters, for information criteria."""
+
+    def expected(self, t: T, θ: Θ) -> float:
+        """Σ_ik r_ik log p(x_i | θ_k) of the observed cells, from sums about the means of this θ; NaN where unknown."""
+        return float("nan")
+
+    def about(self, t: T, old: Θ, new: Θ) -> T:
+        """Sums that were taken about the means of ``old``, moved to those of ``new``; as they are where none are."""
+        return t
+
+    def line(self, a: Θ, b: Θ, t: float) -> Θ:
+        """Valid parameters on the way from ``a`` to ``b``, t = 0 to 1."""
+        return add(scale(a, 1 - t), scale(b, t))
 
     def penalty(self, θ: Θ) -> Any:
         """A constant per component [K] in the E-step of the fit alone (DESIGN: ``reg_covar``); 0 for most."""

@@ -124,6 +124,22 @@ class Gaussian(Family[GaussianParams, GaussianSums]):
             covariances = np.maximum(t.second - t.first * m, 0.0).sum(axis=1) / N.sum(axis=1) + ε
         return self.params(means, covariances)
 
+    def expected(self, t: GaussianSums, θ: GaussianParams) -> float:
+        # Σ_k N_k (½ log |Σ_k⁻¹| - ½ d log 2π) - ½ tr(Σ_k⁻¹ S_k), S_k about μ_k
+        K, d = θ.means.shape
+        if self.matrix:
+            quadratic = kernels.quadratics(θ.factor.reshape(-1, d, d), t.second.reshape(-1, d, d)).sum()
+            return float((t.counts * (self._log_det(θ) - 0.5 * d * LOG_2PI)).sum() - 0.5 * quadratic)
+        a = np.broadcast_to(θ.factor.reshape(K, -1), (K, d))
+        return float((t.counts * (np.log(a) - 0.5 * LOG_2PI) - 0.5 * t.second * a * a).sum())
+
+    def about(self, t: GaussianSums, old: GaussianParams, new: GaussianParams) -> GaussianSums:
+        return t.moved(new.means - old.means)
+
+    def line(self, a: GaussianParams, b: GaussianParams, t: float) -> GaussianParams:
+        means, factor = ((1 - t) * u + t * v for u, v in ((a.means, b.means), (a.factor, b.factor)))
+        return self.from_factor(means, factor)
+
     def penalty(self, θ: GaussianParams) -> Doubles:
         trace = θ.factor**2  # of Σ⁻¹, once summed over the last axes
         if self.covariance_type == "spherical":

@@ -164,6 +164,12 @@ class Normal(Family[NormalParams, GaussianSums]):
     def n_parameters(self, θ: NormalParams) -> int:
         return 2 * θ.mean.size
 
+    def expected(self, t: GaussianSums, θ: NormalParams) -> float:
+        return -0.5 * float((t.counts * np.log(2 * np.pi * θ.var) + t.second / θ.var).sum())
+
+    def about(self, t: GaussianSums, old: NormalParams, new: NormalParams) -> GaussianSums:
+        return t.moved(new.mean - old.mean)
+
     def log_prior(self, θ: NormalParams) -> float:
         return -0.5 * self.smoothing * float((np.log(θ.var) + self.spread / θ.var).sum()) if self.smoothing else 0.0
 

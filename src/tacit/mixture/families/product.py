@@ -52,6 +52,15 @@ class Product(Family[tuple[Any, ...], tuple[Any, ...]]):
     def n_parameters(self, θ: tuple[Any, ...]) -> int:
         return sum(part.n_parameters(t) for part, t in zip(self.parts, θ, strict=True))
 
+    def expected(self, t: tuple[Any, ...], θ: tuple[Any, ...]) -> float:
+        return sum(part.expected(s, mine) for part, s, mine in zip(self.parts, t, θ, strict=True))
+
+    def about(self, t: tuple[Any, ...], old: tuple[Any, ...], new: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(part.about(s, a, b) for part, s, a, b in zip(self.parts, t, old, new, strict=True))
+
+    def line(self, a: tuple[Any, ...], b: tuple[Any, ...], t: float) -> tuple[Any, ...]:
+        return tuple(part.line(u, v, t) for part, u, v in zip(self.parts, a, b, strict=True))
+
     def penalty(self, θ: tuple[Any, ...]) -> Any:
         return sum(part.penalty(t) for part, t in zip(self.parts, θ, strict=True))
 
