@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from .exploration import explore as explore
     from .mixture.gaussian import GaussianMixture as GaussianMixture
     from .mixture.joint import JointMixture as JointMixture
+    from .neural.autoencoder import Autoencoder as Autoencoder
     from .persist import load as load
+    from .train.loop import Training as Training
 
 try:
     __version__ = version("tacit")
@@ -24,17 +26,21 @@ except PackageNotFoundError:  # a source tree on the path, not installed
     __version__ = "0.0.0"
 
 _WHERE = {  # public name -> module; imported when first used
+    "Autoencoder": "neural.autoencoder",
     "Exploration": "exploration",
     "GaussianMixture": "mixture.gaussian",
     "JointMixture": "mixture.joint",
     "PCA": "decomposition.pca",
     "Table": "data.table",
+    "Training": "train.loop",
     "as_source": "data.source",
     "KMeans": "cluster.kmeans",
     "explore": "exploration",
     "load": "persist",
 }
-_NEEDS: dict[str, tuple[str, str]] = {}  # public name -> (module that must be there, extra that brings it)
+_NEEDS: dict[str, tuple[str, str]] = {  # public name -> (module that must be there, extra that brings it)
+    name: ("torch", "deep") for name in ("Autoencoder", "Training")
+}
 
 
 def _present(name: str) -> bool:

@@ -42,6 +42,15 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
         save(self, path)
 
+    def _learned(self) -> dict[str, Any]:
+        """What ``fit`` learned, in a form that ``save`` can write."""
+        parameters = self.get_params(deep=False)
+        return {k: v for k, v in vars(self).items() if k not in parameters}
+
+    def _restore(self, learned: dict[str, Any]) -> None:
+        """Take up what ``_learned`` gave."""
+        self.__dict__.update(learned)
+
 
 def _heading(X: object, source: Source) -> object:
     """What scikit-learn looks at for names and width: X itself, or an empty table for a path or a source."""

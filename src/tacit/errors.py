@@ -7,6 +7,7 @@
     │   └── SchemaError                  a table that differs from the one the model was fitted to
     ├── ArgumentError (ValueError, TypeError)   an argument of a constructor or a method
     ├── ModelFileError (ValueError)      a saved model that is damaged, truncated, newer, or asks for a missing class
+    ├── TrainingError (RuntimeError)     training broke down: the epoch, the batch, the likely cause
     └── MissingExtraError (ImportError)  an optional dependency, with the line that installs it
 
     TacitWarning (UserWarning)
@@ -37,6 +38,10 @@ class ArgumentError(TacitError, ValueError, TypeError):
 
 class ModelFileError(TacitError, ValueError):
     """A file is not a whole tacit model that this version can read."""
+
+
+class TrainingError(TacitError, RuntimeError):
+    """Training broke down; the message says where and why, and the last good state is kept."""
 
 
 class MissingExtraError(TacitError, ImportError):

@@ -11,6 +11,7 @@ null, true, 1, "a"    themselves; a finite float too
 [...]                 list
 {"float": "nan"}      a float that JSON has no word for
 {"array": "a0"}       ndarray, by reference
+{"tensor": "a0"}      torch tensor, by reference
 {"strings": [...]}    object ndarray of str
 {"scalar": ...}       NumPy scalar
 {"tuple": [...]}      tuple
@@ -30,6 +31,7 @@ import importlib
 import json
 import math
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterable
 from enum import Enum
@@ -45,9 +47,11 @@ FORMAT = 1
 RECORDS = {  # name in the file -> module of tacit that defines it
     "ColumnSchema": "data.schema",
     "Kind": "data.schema",
+    "Layout": "neural.inputs",
     "Schema": "data.schema",
     "MixtureParams": "mixture.mixture",
     "Pass": "em.engine",
+    "Training": "train.loop",
 }
 
 
@@ -66,6 +70,9 @@ class _Writer:
             return value if math.isfinite(value) else {"float": str(value)}
         if isinstance(value, np.ndarray):
             return self._array(value, where)
+        torch = sys.modules.get("torch")
+        if torch is not None and isinstance(value, torch.Tensor):
+            return self._tensor(value, where)
         if isinstance(value, np.generic):
             return {"scalar": value.dtype.str, "value": self.encode(value.item(), where)}
         if isinstance(value, np.dtype):
@@ -105,6 +112,11 @@ class _Writer:
         self.arrays[name], self.sha256[name] = flat, _digest(flat.tobytes())
         return {"array": name}
 
+    def _tensor(self, t: Any, where: str) -> Any:
+        if "bfloat16" in str(t.dtype):
+            raise ModelFileError(f"{where} cannot be saved: a tensor of dtype {t.dtype}")
+        return {"tensor": self._array(t.detach().cpu().numpy(), where)["array"]}
+
     def _rng(self, rng: np.random.Generator | np.random.RandomState, where: str) -> Any:
         legacy = isinstance(rng, np.random.RandomState)
         state = rng.get_state(legacy=False) if isinstance(rng, np.random.RandomState) else rng.bit_generator.state
@@ -112,7 +124,7 @@ class _Writer:
 
     def _estimator(self, estimator: Any, where: str) -> Any:
         parameters = estimator.get_params(deep=False)
-        learned = {k: v for k, v in vars(estimator).items() if k not in parameters}
+        learned = estimator._learned()
         name, at = type(estimator).__name__, f"{where}." if where else ""
         return {
             "estimator": name,
@@ -170,8 +182,13 @@ class _Reader:
         if cls is None:
             raise ModelFileError(f"the file holds a {name}, which is not tacit's: load(path, classes=[{name}])")
         estimator = cls(**{k: self.decode(v) for k, v in node["parameters"].items()})
-        vars(estimator).update({k: self.decode(v) for k, v in node["learned"].items()})
+        estimator._restore({k: self.decode(v) for k, v in node["learned"].items()})
         return estimator
+
+    def _tensor(self, node: Any) -> Any:
+        import torch
+
+        return torch.from_numpy(self.arrays[node["tensor"]])
 
     def _given(self, node: Any) -> Any:
         where = node["given"]
@@ -189,6 +206,7 @@ class _Reader:
 _READERS: dict[str, Callable[[_Reader, Any], Any]] = {
     "float": lambda _, n: float(n["float"]),
     "array": lambda r, n: r.arrays[n["array"]],
+    "tensor": _Reader._tensor,
     "strings": lambda _, n: np.array(n["strings"], dtype=object if n["object"] else str).reshape(n["shape"]),
     "scalar": lambda r, n: np.dtype(n["scalar"]).type(r.decode(n["value"])),
     "dtype": lambda _, n: np.dtype(n["dtype"]),
@@ -236,14 +254,32 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     Raises ``ModelFileError`` naming the parameter that has no form in a model file; warns (``TacitWarning``) of those
     stored by name only.
     """
-    from safetensors.numpy import save as to_bytes
-
     writer = _Writer()
     tree = writer.encode(estimator, "")
     if writer.given:
         warnings.warn(
             f"saved by name only, to be given to load(): {', '.join(writer.given)}", TacitWarning, stacklevel=3
         )
+    _write(tree, writer, path)
+
+
+def save_state(state: Any, path: str | os.PathLike[str]) -> None:
+    """Write a tree of containers, numbers, arrays and tensors, as ``save`` writes an estimator: a checkpoint."""
+    writer = _Writer()
+    tree = writer.encode(state, "state")
+    if writer.given:
+        raise ModelFileError(f"cannot be part of a checkpoint: {', '.join(writer.given)}")
+    _write(tree, writer, path)
+
+
+def load_state(path: str | os.PathLike[str]) -> Any:
+    """What ``save_state`` wrote; the errors of ``load``."""
+    return _read(path, (), {})
+
+
+def _write(tree: Any, writer: _Writer, path: str | os.PathLike[str]) -> None:
+    from safetensors.numpy import save as to_bytes
+
     from . import __version__
 
     model = {"tree": tree, "arrays": writer.sha256}
@@ -277,6 +313,10 @@ def load(path: str | os.PathLike[str], classes: Iterable[type] = (), **given: An
     ...     tacit.load(f"{folder}/two.tacit").transform([[0.5], [10.5]]).min(axis=1)
     array([0., 0.])
     """
+    return _read(path, classes, given)
+
+
+def _read(path: str | os.PathLike[str], classes: Iterable[type], given: dict[str, Any]) -> Any:
     from safetensors import SafetensorError, safe_open
 
     if not Path(path).is_file():

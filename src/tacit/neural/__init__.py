@@ -1,0 +1,3 @@
+"""Networks that learn codes: estimators over the gradient loop."""
+
+from .autoencoder import Autoencoder as Autoencoder
