@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from tacit import as_source
 from tacit.cluster.kmeans import Lloyd
-from tacit.em import LatentModel
+from tacit.em import LatentModel, posterior
 from tacit.mixture.families.gaussian import Gaussian
 from tacit.mixture.mixture import Mixture
 from tacit.testing import check_latent_model
@@ -24,6 +25,7 @@ class Coins(NamedTuple):
 
 class Tosses(NamedTuple):
     objective: float
+    entropy: float
     weight: float
     heads: np.ndarray  # [2]
     flips: np.ndarray  # [2]
@@ -39,18 +41,44 @@ class TwoCoins(LatentModel[Coins, Tosses]):
         return block.w
 
     def expect(self, params, block):
-        x, w = block.x, self.weigh(block)
+        x, block = block.x, replace(block, weight=self.weigh(block))
         log_joint = np.log(0.5) + x * np.log(params.bias) + (10 - x) * np.log1p(-params.bias)
-        log_prob = np.logaddexp(*log_joint.T)
-        r = np.exp(log_joint - log_prob[:, None]) * w[:, None]
-        return Tosses(float(w @ log_prob), float(w.sum()), r.T @ x[:, 0], 10 * r.sum(axis=0))
+        r, *evidence = posterior(log_joint, block)
+        return Tosses(*evidence, r.T @ x[:, 0], 10 * r.sum(axis=0))
 
     def maximise(self, stats, params):
         return Coins(stats.heads / stats.flips)
 
+    def expected(self, stats, params):
+        tails = stats.flips - stats.heads
+        return stats.weight * np.log(0.5) + stats.heads @ np.log(params.bias) + tails @ np.log1p(-params.bias)
+
+
+class Silent(TwoCoins):
+    """Does not say what it expects: the bound is unknown, and no law of it is tested."""
+
+    def expected(self, stats, params):
+        return float("nan")
+
+
+class Bare(NamedTuple):
+    objective: float
+    weight: float
+    heads: np.ndarray
+    flips: np.ndarray
+
+
+class WithoutEntropy(TwoCoins):
+    """Sums that do not carry the entropy of q: it is what makes the bound touch."""
+
+    def expect(self, params, block):
+        s = super().expect(params, block)
+        return Bare(s.objective, s.weight, s.heads, s.flips)
+
 
 def test_right_models():
-    check_latent_model(TwoCoins(), as_source(HEADS))
+    for model in (TwoCoins(), Silent(), WithoutEntropy()):
+        check_latent_model(model, as_source(HEADS))
     check_latent_model(Lloyd(K=3), as_source(X))
     check_latent_model(Lloyd(K=3, metric="cosine"), as_source(X + 10))
 
@@ -74,7 +102,7 @@ class Averages(TwoCoins):
         return s._replace(heads=s.heads / s.weight)
 
 
-class Descends(TwoCoins):
+class Descends(Silent):
     def maximise(self, stats, params):
         return Coins(1 - stats.heads / stats.flips)
 
@@ -106,6 +134,39 @@ class Writes(TwoCoins):
         return s
 
 
+class Overconfident(TwoCoins):
+    """Tells an entropy of zero."""
+
+    def expect(self, params, block):
+        return super().expect(params, block)._replace(entropy=0.0)
+
+
+class Forgetful(TwoCoins):
+    """Leaves the choice of the coin out of what it expects."""
+
+    def expected(self, stats, params):
+        return super().expected(stats, params) - stats.weight * np.log(0.5)
+
+
+class Sideways(WithoutEntropy):
+    """What it expects is not what it maximises."""
+
+    def expected(self, stats, params):
+        return -super().expected(stats, params)
+
+
+class Boastful(WithoutEntropy):
+    """What it expects has the same maximum, but rises faster than the likelihood."""
+
+    def expected(self, stats, params):
+        return 20 * super().expected(stats, params)
+
+
+class Misplaced(TwoCoins):
+    def about(self, stats, old, new):
+        return stats._replace(heads=stats.heads * 0.5)
+
+
 class Dictionary(TwoCoins):
     def expect(self, params, block):
         return (1.0, 2.0)
@@ -122,6 +183,11 @@ class Dictionary(TwoCoins):
         (Drifts, "init gives the same"),
         (Writes, "same sums again|leave parameters, model and rows alone"),
         (Dictionary, "NamedTuple"),
+        (Overconfident, "expected or the entropy in the sums"),
+        (Forgetful, "expected or the entropy in the sums"),
+        (Sideways, "the M-step lowered J"),
+        (Boastful, "exceeds l"),
+        (Misplaced, "from sums moved by about"),
     ],
 )
 def test_wrong_models(wrong, law):

@@ -97,7 +97,7 @@ def em(
             return Fit(params, objective, history, kept, n_iter, converged, repairs, stats)
         before, previous = params, objective
         params = model.maximise(stats, before)
-        history[-1].after_m = model.bound(stats, params, before) / weight
+        history[-1].after_m = float(model.bound(stats, params, before) / weight)
         params, repaired = model.repair(params, stats, source, rng)
         n_iter += 1
         if repaired:

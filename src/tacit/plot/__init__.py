@@ -1,4 +1,4 @@
-"""Figures: one function each, from findings to a Plotly figure.
+"""Figures: one function each, from findings or a fit to a Plotly figure.
 
 >>> from tacit import plot
 >>> findings = {"map": {"scree": [0.5, 0.3, 0.2]}}
@@ -6,6 +6,9 @@
 (0.5, 0.3, 0.2)
 """
 
+from .ascent import coordinate_ascent as coordinate_ascent
+from .ascent import half_steps as half_steps
+from .ascent import touching as touching
 from .atlas import atlas as atlas
 from .atlas import loadings as loadings
 from .atlas import relations as relations
