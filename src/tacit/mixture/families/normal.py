@@ -69,7 +69,8 @@ class NormalColumn(ColumnDistribution):
 
     def _ends(self, event: Event) -> tuple[Doubles, Doubles]:
         assert isinstance(event, Interval)
-        return (event.low - self.mu) / self.sigma, (event.high - self.mu) / self.sigma
+        low, high = (np.asarray(end, np.float64)[..., None] for end in event)  # [1] or [b, 1]
+        return (low - self.mu) / self.sigma, (high - self.mu) / self.sigma
 
     def _moments(self, event: Event) -> tuple[Doubles, Doubles]:
         """Mean and variance of the normal between two ends (Johnson, Kotz and Balakrishnan 1994, section 13.10.1)."""
