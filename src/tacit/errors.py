@@ -4,7 +4,8 @@
 
     TacitError
     ├── InputError (ValueError)          the data: names the column, row or file
-    │   └── SchemaError                  a table that differs from the one the model was fitted to
+    │   ├── SchemaError                  a table that differs from the one the model was fitted to
+    │   └── QueryError                   a question that a model cannot answer: points at the character
     ├── ArgumentError (ValueError, TypeError)   an argument of a constructor or a method
     ├── ModelFileError (ValueError)      a saved model that is damaged, truncated, newer, or asks for a missing class
     ├── TrainingError (RuntimeError)     training broke down: the epoch, the batch, the likely cause
@@ -30,6 +31,20 @@ class InputError(TacitError, ValueError):
 
 class SchemaError(InputError):
     """A table's columns, order or types differ from those of ``fit``."""
+
+
+class QueryError(InputError):
+    """A question that cannot be read or answered; ``at`` is the place in ``text`` that is to be mended.
+
+    >>> print(QueryError("no column 'agee'; did you mean 'age'?", "E(agee)", 2))
+    no column 'agee'; did you mean 'age'?
+      E(agee)
+        ^
+    """
+
+    def __init__(self, message: str, text: str = "", at: int | None = None) -> None:
+        self.message, self.text, self.at = message, text, at
+        super().__init__(message if at is None else f"{message}\n  {text}\n  {' ' * at}^")
 
 
 class ArgumentError(TacitError, ValueError, TypeError):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import apply, explore, fit
+from . import apply, explore, fit, query
 from .console import Commands, out
 
 app = typer.Typer(
@@ -42,3 +42,4 @@ app.command("samples")(explore.samples)
 app.add_typer(fit.app, name="fit")
 for command in (apply.predict, apply.transform, apply.score, apply.sample, apply.impute, apply.info):
     app.command(command.__name__, epilog=apply.EXAMPLES[command.__name__])(command)
+app.command("query", epilog=query.EXAMPLES)(query.query)

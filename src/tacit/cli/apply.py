@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from ..errors import InputError
 from . import tables
-from .console import AsJson, ModelPath, Output, TablePath, out
+from .console import AsJson, ModelPath, Output, TablePath, answers, load, out
 from .fit import describe, print_facts
 
-if TYPE_CHECKING:
-    pass
-
-VERBS = ("predict", "transform", "score", "sample", "impute")
 EXAMPLES = {
     "predict": "tacit predict wine.tacit sample:wine -o groups.csv --append",
     "transform": "tacit transform digits.tacit sample:digits -o coordinates.parquet",
@@ -37,7 +31,7 @@ def predict(
 ) -> None:
     """The group of every row, as a column `group`."""
     tables.check_output(output, ".csv", ".parquet")
-    fitted = _load(model, "predict_proba" if proba else "predict")
+    fitted = load(model, "predict_proba" if proba else "predict")
     rows = tables.rows_for(fitted, table)
     answer: dict[str, Any] = {"group": fitted.predict(rows)}
     if proba:
@@ -54,7 +48,7 @@ def transform(
 ) -> None:
     """The coordinates of every row: PCA's components, k-means' distances to its centres."""
     tables.check_output(output, ".csv", ".parquet")
-    fitted = _load(model, "transform")
+    fitted = load(model, "transform")
     z = fitted.transform(tables.rows_for(fitted, table))  # [n, q]
     answer = dict(zip((str(name) for name in fitted.get_feature_names_out()), z.T, strict=True))
     tables.write(_answer(answer, table, append), output, as_json)
@@ -71,7 +65,7 @@ def score(
     """How typical the rows are: higher is more typical. One number, or one a row with --rows or -o."""
     tables.check_output(output, ".csv", ".parquet")
     each = rows or append or output is not None
-    fitted = _load(model, "score_samples" if each else "score")
+    fitted = load(model, "score_samples" if each else "score")
     x = tables.rows_for(fitted, table)
     if each:
         tables.write(_answer({"score": fitted.score_samples(x)}, table, append), output, as_json)
@@ -94,7 +88,7 @@ def sample(
 ) -> None:
     """New rows like those the model learned from, and the group that each came from."""
     tables.check_output(output, ".csv", ".parquet")
-    fitted = _load(model, "sample")
+    fitted = load(model, "sample")
     if seed is not None:
         fitted.set_params(random_state=seed)
     tables.write(_drawn(fitted.sample(n_samples), fitted), output, as_json)
@@ -103,7 +97,7 @@ def sample(
 def impute(model: ModelPath, table: TablePath, output: Output = None, as_json: AsJson = False) -> None:
     """The table with its gaps filled by what the model finds most likely there."""
     tables.check_output(output, ".csv", ".parquet")
-    fitted = _load(model, "impute")
+    fitted = load(model, "impute")
     filled = fitted.impute(tables.rows_for(fitted, table))
     whole = tables.beside(table, {})
     answer = {name: (filled if name in filled.column_names else whole)[name] for name in whole.column_names}
@@ -112,27 +106,13 @@ def impute(model: ModelPath, table: TablePath, output: Output = None, as_json: A
 
 def info(model: ModelPath, as_json: AsJson = False) -> None:
     """What a saved model is: its kind, parameters, columns and what it learned."""
-    fitted = _load(model)
-    facts = describe(fitted) | {"answers": _answers(fitted)}
+    fitted = load(model)
+    facts = describe(fitted) | {"answers": answers(fitted)}
     if as_json:
         tables.print_json(facts)
         return
     print_facts(facts)
     out.print(f"answers: {', '.join(facts['answers'])}", highlight=False)
-
-
-def _answers(fitted: Any) -> list[str]:
-    return [verb for verb in VERBS if hasattr(fitted, verb)]
-
-
-def _load(path: Path, verb: str | None = None) -> Any:
-    from tacit import load
-
-    fitted = load(path)
-    if verb is not None and not hasattr(fitted, verb):
-        can = ", ".join(_answers(fitted)) or "none of these"
-        raise InputError(f"{path} holds a {type(fitted).__name__}, which has no {verb}; it can {can}")
-    return fitted
 
 
 def _answer(columns: dict[str, Any], table: str, append: bool) -> Any:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from ..errors import TacitError
+from ..errors import InputError, TacitError
 
 out = Console(soft_wrap=True, emoji=False)
 err = Console(stderr=True, soft_wrap=True, emoji=False)
@@ -33,6 +33,8 @@ Output = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON to stdout.")]
 Seed = Annotated[int, typer.Option("--seed", "--random-state", min=0, help="Seed of every random choice.")]
+
+VERBS = ("predict", "transform", "score", "sample", "impute", "query")
 
 
 class Commands(TyperGroup):
@@ -79,3 +81,19 @@ def _notices() -> Iterator[None]:
             for nothing_to_do in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
                 warnings.simplefilter("ignore", nothing_to_do)
         yield
+
+
+def answers(fitted: Any) -> list[str]:
+    """What a model can be asked for."""
+    return [verb for verb in VERBS if hasattr(fitted, verb)]
+
+
+def load(path: Path, verb: str | None = None) -> Any:
+    """The model in a file, which must have the method ``verb``."""
+    from tacit import load
+
+    fitted = load(path)
+    if verb is not None and not hasattr(fitted, verb):
+        can = ", ".join(answers(fitted)) or "none of these"
+        raise InputError(f"{path} holds a {type(fitted).__name__}, which has no {verb}; it can {can}")
+    return fitted

@@ -78,13 +78,13 @@ class Table(MemorySource):
         table._say()
         return table.weighing(X.block.weight if isinstance(X, Table) and weight is None else weight)
 
-    def conform(self: object, schema: Schema) -> Table:
+    def conform(self: object, schema: Schema, *, partial: bool = False) -> Table:
         """The table with the kinds, levels and order of ``schema``: how rows are read after ``fit``.
 
         Also called as ``Table.conform(X, schema)`` with any X that ``read`` takes. Columns are matched by name, others
         ignored; left-out ones may be absent. A cell of an unknown category becomes a gap, with a ``DataNotice``, or
         joins the rare levels where those were put together. A missing column, or one that can no longer be read as
-        what it was, raises ``SchemaError``.
+        what it was, raises ``SchemaError``; with ``partial``, the schema shrinks to the columns that are there.
 
         >>> day = Table.read({"day": ["Sat", "Sun", "Sat"]}).schema
         >>> Table.conform({"size": [2], "day": ["Sun"]}, day).block.codes.tolist()
@@ -94,6 +94,8 @@ class Table(MemorySource):
             return self
         raw = _raw(self)
         names = raw.frame.column_names
+        if partial:
+            schema = Schema(tuple(c for c in schema.columns if c.name in names))
         for column in schema.columns:
             if column.name not in names and column not in schema.left_out:
                 hint = nearest_name(column.name, names)

@@ -28,6 +28,7 @@ from .families.family import Cells
 from .families.normal import Normal, NormalParams
 from .families.product import Product
 from .mixture import Mixture, MixtureParams
+from .query import ask
 from .search import Candidate, Search, candidate, feature_space
 from .select import unite
 
@@ -248,6 +249,14 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         for name in decoded.column_names:
             frame = frame.set_column(frame.column_names.index(name), name, decoded[name])
         return frame
+
+    def query(self, question: str, rows: object = None) -> Any:
+        """The answer to a question such as ``"p(income | age > 40)"``: an ``Answer``; ``Answers`` for a table of rows.
+
+        See ``tacit.mixture.grammar`` for what can be asked. Raises ``QueryError``, which points at the character.
+        """
+        check_is_fitted(self)
+        return ask(self, question, rows)
 
     def bic(self, X: object) -> float:
         """-2 log-likelihood + p log n, for p free parameters; lower is better."""

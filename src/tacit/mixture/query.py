@@ -1,0 +1,312 @@
+"""Questions to a fitted mixture, p(this | that): read, put to the conditional distribution, answered."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any, NoReturn
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from ..data.table import Table
+from ..errors import QueryError
+from ..typing import Doubles
+from .answer import Answer, Answers
+from .bins import bins
+from .conditional import Cell, Columns, Conditional
+from .evidence import Said, Value, Variable, ends, intersect
+from .families.column import Levels
+from .grammar import Grammar, Question, Term
+from .rows import log_rows
+
+_KNOWN: WeakKeyDictionary[Any, tuple[Any, Grammar]] = WeakKeyDictionary()  # model -> its arrays, what to say of them
+
+
+def grammar_of(model: Any) -> Grammar:
+    """What can be asked of a fitted model; made once for each fit."""
+    made_for, grammar = _KNOWN.get(model, (None, None))
+    if grammar is None or made_for is not model.part_weights_:
+        grammar = Grammar(Columns(model))
+        _KNOWN[model] = (model.part_weights_, grammar)
+    return grammar
+
+
+def ask(model: Any, text: str, rows: object = None) -> Answer | Answers:
+    """The answer to a question; with a table of evidence, to the same question for each of its rows."""
+    grammar = grammar_of(model)
+    question = grammar.question(text)
+    said = _evidence(question.given, question.text, rows is not None)
+    if rows is None:
+        return _one(question, Conditional(grammar.columns, said))
+    table = model._conform(rows) if model.array_ else Table.conform(rows, model.schema_, partial=True)
+    free = [t.variable.name for t in question.given if t.said is None and not t.missing]
+    asked = {t.variable.name for t in question.targets}
+    names = free or [name for name in table.schema.names if name not in asked and name not in said]
+    for term in question.given:
+        if term.variable.name in free and term.variable.name not in table.schema.names:
+            raise QueryError(f"the table of evidence has no column {term.variable.name!r}", question.text, term.at)
+    if not names:
+        raise QueryError("the table of evidence has no column that is evidence for this question")
+    return _many(question, Conditional(grammar.columns, said, log_rows(grammar.columns, table, names)))
+
+
+def _evidence(terms: Sequence[Term], text: str, rows: bool) -> dict[str, Said]:
+    said: dict[str, Said] = {}
+    for term in terms:
+        name = term.variable.name
+        if term.said is None:
+            if not term.missing and not rows:
+                hint = f"say {name}=..., or {name} missing; or give a table of evidence"
+                raise QueryError(f"what is {name}? {hint}", text, term.at)
+            continue
+        both = intersect(said.get(name), term.said)
+        if not (both.codes if isinstance(both, Levels) else both):
+            raise QueryError(f"the evidence contradicts itself: no {name} is all of that", text, term.at)
+        said[name] = both
+    return said
+
+
+# One question.
+
+
+def _one(question: Question, conditional: Conditional) -> Answer:
+    words = _words(question)
+    common: dict[str, Any] = {"question": question.text, "log_evidence": float(conditional.log_evidence[0])}
+    notes = _notes(question)
+    verb, targets = question.verb, question.targets
+    if verb == "p":
+        fixed, free = _targets(question)
+        if free:
+            return _distribution(question, conditional, fixed, free, words, notes, common)
+        log_p = float(conditional.log_probability(fixed)[0])
+        density = conditional.density(fixed)
+        if density:
+            notes += (_per_unit(question),)
+        kind = "density" if density else "probability"
+        return Answer(
+            words=f"the {kind} that {words}", kind=kind, value=_exp(log_p), log_value=log_p, notes=notes, **common
+        )
+    if verb == "argmax":
+        return _most_likely(question, conditional, words, notes, common)
+    if verb == "MI":
+        raise QueryError("MI is not there yet", question.text, 0)
+    variable = _only(question)
+    if verb in ("E", "Var", "sd"):
+        mean, variance = (float(v[0]) for v in _moments(variable, conditional))
+        sd = math.sqrt(variance)
+        value: Any = {"E": mean, "Var": variance, "sd": sd}[verb]
+        kind = {"E": "expectation", "Var": "variance", "sd": "standard deviation"}[verb]
+        name = {"E": "mean", "Var": "variance", "sd": "standard deviation"}[verb]
+        table = {"mean": [mean], "sd": [sd]}
+        return Answer(words=f"the {name} of {words}", kind=kind, value=value, table=table, notes=notes, **common)
+    if not variable.numeric:
+        _refuse(
+            question, targets[0], f"{variable.name} is a category and has no {verb}; ask p({variable.name}) or argmax"
+        )
+    marginal = conditional.marginal(variable.name)
+    levels = question.quantiles or (0.5,)
+    found = {q: float(marginal.quantile(q)[0]) for q in levels}
+    if verb == "median":
+        return Answer(words=f"the median of {words}", kind="quantile", value=found[0.5], notes=notes, **common)
+    value = found[levels[0]] if len(levels) == 1 else found
+    said = ", ".join(f"{q:g}" for q in levels)
+    return Answer(
+        words=f"the quantile{'s' * (len(levels) > 1)} {said} of {words}",
+        kind="quantile",
+        value=value,
+        table={"share": list(found), variable.name: list(found.values())} if len(levels) > 1 else {},
+        notes=notes,
+        **common,
+    )
+
+
+def _distribution(
+    question: Question,
+    conditional: Conditional,
+    fixed: dict[str, Said],
+    free: list[Variable],
+    words: str,
+    notes: tuple[str, ...],
+    common: dict[str, Any],
+) -> Answer:
+    """p(every level of what is free, and what is fixed | E)."""
+    cells = {v.name: _cells(v, conditional) for v in free}
+    p = conditional.table(cells, fixed)[0]
+    labels = list(itertools.product(*([c.label for c in each] for each in cells.values())))
+    flat = p.ravel().tolist()
+    order = list(range(len(flat)))
+    if not any(v.numeric for v in free):
+        order.sort(key=lambda i: -flat[i])
+    table: dict[str, list[Any]] = {v.name: [labels[i][j] for i in order] for j, v in enumerate(free)}
+    table["p"] = [flat[i] for i in order]
+    value = {labels[i][0] if len(free) == 1 else labels[i]: flat[i] for i in order}
+    return Answer(
+        words=f"the distribution of {words}", kind="distribution", value=value, table=table, notes=notes, **common
+    )
+
+
+def _cells(variable: Variable, conditional: Conditional) -> list[Cell]:
+    if variable.levels:
+        return [Cell(level, Levels((c,))) for c, level in enumerate(variable.levels)]
+    return bins(variable, conditional)
+
+
+def _most_likely(
+    question: Question, conditional: Conditional, words: str, notes: tuple[str, ...], common: dict[str, Any]
+) -> Answer:
+    fixed, free = _targets(question)
+    if fixed:
+        term = next(t for t in question.targets if t.said is not None)
+        _refuse(question, term, "argmax is of columns; what is known stands after the bar: argmax(a | b=...)")
+    words = f"the most likely value of {words}"
+    if len(free) == 1 and free[0].numeric:
+        variable = free[0]
+        mode = conditional.marginal(variable.name).mode()
+        log_p = float(mode.log_p[0])
+        if mode.density:
+            notes += (f"the peak of a density, per unit of {variable.name}",)
+        kind, best = "most likely", float(mode.value[0])
+        table: dict[str, list[Any]] = {
+            variable.name: [variable.show(best)],
+            "density" if mode.density else "p": [_exp(log_p)],
+        }
+        return Answer(words=words, kind=kind, value=best, log_value=log_p, table=table, notes=notes, **common)
+    for variable, term in zip(free, question.targets):
+        if variable.numeric:
+            _refuse(question, term, f"the most likely combination is of categories, and {variable.name} is a number")
+    p = conditional.table({v.name: _cells(v, conditional) for v in free}, {})[0]
+    at = np.unravel_index(int(p.argmax()), p.shape)
+    best_levels = [v.levels[i] for v, i in zip(free, at)]
+    value: Any = best_levels[0] if len(free) == 1 else tuple(best_levels)
+    top = float(p[at])
+    table = {v.name: [level] for v, level in zip(free, best_levels)} | {"p": [top]}
+    return Answer(
+        words=words, kind="most likely", value=value, log_value=math.log(top), table=table, notes=notes, **common
+    )
+
+
+def _moments(variable: Variable, conditional: Conditional) -> tuple[Doubles, Doubles]:
+    if variable.numeric:
+        return conditional.marginal(variable.name).moments()
+    assert variable.numbers is not None
+    p = conditional.levels(variable.name)
+    mean = p @ variable.numbers
+    return mean, p @ variable.numbers**2 - mean**2
+
+
+# The same question for each row.
+
+
+def _many(question: Question, conditional: Conditional) -> Answers:
+    verb, words, notes = question.verb, _words(question), _notes(question)
+    columns: dict[str, Any] = {}
+    if verb == "p":
+        fixed, free = _targets(question)
+        cells = {v.name: _cells(v, conditional) for v in free}
+        if free:
+            p = conditional.table(cells, fixed)
+            p = p.reshape(len(p), -1)
+            for i, labels in enumerate(itertools.product(*([c.label for c in each] for each in cells.values()))):
+                columns[", ".join(f"{v.name}={label}" for v, label in zip(free, labels))] = p[:, i]
+        else:
+            log_p = conditional.log_probability(fixed)
+            columns = {"density" if conditional.density(fixed) else "p": np.exp(log_p), "log_p": log_p}
+    elif verb == "argmax":
+        _, free = _targets(question)
+        if len(free) != 1:
+            _refuse(question, question.targets[0], "with a table of evidence, argmax is of one column")
+        (variable,) = free
+        if variable.numeric:
+            mode = conditional.marginal(variable.name).mode()
+            columns = {variable.name: mode.value, "density" if mode.density else "p": np.exp(mode.log_p)}
+        else:
+            p = conditional.levels(variable.name)
+            best = p.argmax(axis=1)
+            columns = {variable.name: np.array(variable.levels)[best], "p": p[np.arange(len(p)), best]}
+    elif verb == "MI":
+        _refuse(question, question.targets[0], "MI has no evidence rows")
+    else:
+        variable = _only(question)
+        if verb in ("E", "Var", "sd"):
+            mean, variance = _moments(variable, conditional)
+            columns = {
+                "E": {"mean": mean, "sd": np.sqrt(variance)},
+                "Var": {"variance": variance},
+                "sd": {"sd": np.sqrt(variance)},
+            }[verb]
+        else:
+            marginal = conditional.marginal(variable.name)
+            columns = {f"q{q:g}": marginal.quantile(q) for q in question.quantiles or (0.5,)}
+    return Answers(question.text, words, verb, columns, conditional.log_evidence, notes)
+
+
+# What is asked, in words.
+
+
+def _targets(question: Question) -> tuple[dict[str, Said], list[Variable]]:
+    """What is fixed, and what is free, among the targets."""
+    fixed: dict[str, Said] = {}
+    free: list[Variable] = []
+    for term in question.targets:
+        name = term.variable.name
+        if term.missing:
+            _refuse(question, term, "the model says what a value is, not whether it was recorded")
+        if term.said is not None:
+            fixed[name] = intersect(fixed.get(name), term.said)
+        elif term.variable in free:
+            _refuse(question, term, f"{name} is asked for twice")
+        else:
+            free.append(term.variable)
+    for term in question.targets:
+        if term.said is None and term.variable.name in fixed:
+            _refuse(question, term, f"{term.variable.name} is asked for and fixed at once")
+    return fixed, free
+
+
+def _only(question: Question) -> Variable:
+    """The one number that a question is about."""
+    first = question.targets[0]
+    if len(question.targets) > 1:
+        _refuse(question, question.targets[1], f"{question.verb} is of one column")
+    if first.said is not None or first.missing:
+        _refuse(question, first, f"{question.verb} is of a column, not of a condition; ask p(...) for that")
+    if not first.variable.numeric and first.variable.numbers is None:
+        name = first.variable.name
+        _refuse(question, first, f"{name} is a category and has no {question.verb}; ask p({name}) or argmax({name})")
+    return first.variable
+
+
+def _refuse(question: Question, term: Term, message: str) -> NoReturn:
+    raise QueryError(message, question.text, term.at)
+
+
+def _words(question: Question) -> str:
+    given = " and ".join(
+        t.words if t.said is not None or t.missing else f"{t.words} is as in the row" for t in question.given
+    )
+    return " and ".join(t.words for t in question.targets) + (f", given that {given}" if given else "")
+
+
+def _notes(question: Question) -> tuple[str, ...]:
+    """The steps that equalities with numbers stand for."""
+    out = []
+    for term in (*question.targets, *question.given):
+        v = term.variable
+        if term.said is None or not v.numeric or isinstance(term.said, Levels):
+            continue
+        for piece in term.said:
+            if isinstance(piece, Value) and piece.width and v.schema.kind != "datetime":
+                low, high = ends(piece)
+                out.append(f"{v.name} = {v.show(piece.x)} is the recorded step from {low:.15g} to {high:.15g}")
+    return tuple(dict.fromkeys(out))
+
+
+def _per_unit(question: Question) -> str:
+    names = [t.variable.name for t in question.targets if t.variable.density(t.said)]
+    return f"a density, per unit of {' and of '.join(names)}: no step is known that its values were recorded to"
+
+
+def _exp(x: float) -> float:
+    return math.exp(x) if x < 709 else math.inf
