@@ -54,7 +54,7 @@ def intersect(a: Said | None, b: Said) -> Said:
     """Both at once; None says nothing.
 
     >>> intersect((Interval(0, 9),), (Value(3.0, 1.0), Value(9.0, 1.0)))
-    (Value(x=3.0, width=1.0), Interval(low=8.5, high=9))
+    (Value(x=3.0, width=1.0), Interval(low=8.5, high=9.0))
     """
     if a is None or a == b:
         return b
