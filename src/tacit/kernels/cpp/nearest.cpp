@@ -20,15 +20,15 @@ auto* pointer(const std::optional<A>& a) {
   return a ? a->data() : nullptr;
 }
 
-// Numbers of T where a vector of double is filled from.
+// As many numbers as a vector of double holds. Element by element, compilers see one conversion (GCC splits
+// __builtin_convertvector in two).
+template <class T, size_t... l>
+[[gnu::always_inline]] inline vec_t<double> widen(const T* x, std::index_sequence<l...>) {
+  return vec_t<double>{double(x[l])...};
+}
 template <class T>
-struct part_of {
-  static constexpr int n = simd<double>::n;
-  typedef T type __attribute__((vector_size(n * sizeof(T)), aligned(1), may_alias));
-};
-template <class T>
-inline vec_t<double> widen(const T* x) {
-  return __builtin_convertvector(*reinterpret_cast<const typename part_of<T>::type*>(x), vec_t<double>);
+[[gnu::always_inline]] inline vec_t<double> widen(const T* x) {
+  return widen(x, std::make_index_sequence<simd<double>::n>{});
 }
 
 // |x/r - c|² by explicit differences.
@@ -72,7 +72,8 @@ template <class T, bool unit, bool weighted, int B>
 [[gnu::always_inline]] inline void add_columns(const Rows<T>& x, const Sorted& s, int j, int end, const double* centre,
                                                double* sum, int q, vec_t<double>& cost) {
   constexpr int n = simd<double>::n;
-  vec_t<double> c[B], acc[B], e2{};
+  constexpr int chains = B < 4 ? B : 4;  // of additions that need not wait for each other
+  vec_t<double> c[B], acc[B], e2[chains] = {};
 #pragma GCC unroll 8
   for (int v = 0; v < B; v++) {
     c[v] = load(centre + q + v * n);
@@ -89,10 +90,11 @@ template <class T, bool unit, bool weighted, int B>
       const vec_t<double> e = (unit ? widen(row + v * n) * s.inverse[i] : widen(row + v * n)) - c[v];
       const vec_t<double> we = weighted ? e * s.weight[i] : e;
       acc[v] += we;
-      e2 += we * e;
+      e2[v % chains] += we * e;
     }
   }
-  cost += e2;
+#pragma GCC unroll 4
+  for (int v = 0; v < chains; v++) cost += e2[v];
 #pragma GCC unroll 8
   for (int v = 0; v < B; v++) store(sum + q + v * n, acc[v]);
 }
@@ -132,6 +134,7 @@ double add_rows(const Rows<T>& x, const Sorted& s, const Centres<T>& c, double* 
 template <class T>
 inline void nearest_panel(const Rows<T>& rows, int m, const Centres<T>& c, PanelWork<T>& work, int32_t* label) {
   constexpr int P = panel_of<T>::P, N = panel_of<T>::N, n = simd<T>::n;
+  const bool wide = c.d * sizeof(T) >= 256;  // more rows at once than a processor foresees
   vec_t<T> best[P];
   ivec_t<T> arg[P];
   for (int u = 0; u < P; u++) {
@@ -141,6 +144,16 @@ inline void nearest_panel(const Rows<T>& rows, int m, const Centres<T>& c, Panel
   score<T, false>(
       c, work.panel.get(), work.partial.get(),
       [&](int q0, int q1, T* panel) { pack(rows, 0, m, N, c.shift.empty() ? nullptr : c.shift.data(), panel, q0, q1); },
+      [&](int b, int first, int R) __attribute__((always_inline)) {
+        if (!wide) return;
+        const bool last = b + 2 == int(c.cuts.size());  // then the next panel's first block
+        const int q0 = last ? 0 : c.cuts[b + 1], q1 = last ? c.cuts[1] : c.cuts[b + 2];
+        const int end = std::min(N, (first + R) * N / c.K);
+        for (int i = first * N / c.K; i < end; i++) {
+          const char* row = rows.base + (last ? i + N : i) * rows.stride;
+          for (int q = q0; q < q1; q += 64 / int(sizeof(T))) __builtin_prefetch(row + q * sizeof(T));
+        }
+      },
       [&]<int R>(std::integral_constant<int, R>, int first, const scores_t<T, R>& acc) __attribute__((always_inline)) {
 #pragma GCC unroll 8
         for (int r = 0; r < R; r++) {
@@ -181,7 +194,7 @@ double nearest(const Matrix& x, const double* weight, const Centres<T>& c, const
   const bool direct = contiguous(x, whole);
   // rows that are sorted together: they stay in L2, and a centre has several among them
   const int64_t fit = (512 << 10) / (c.d * sizeof(T)) + 1;
-  const int chunk = (int(std::min<int64_t>(std::max<int64_t>(fit, 2 * c.K), 4096)) + N - 1) / N * N;
+  const int chunk = (int(std::min<int64_t>(std::max<int64_t>(fit, 4 * c.K), 4096)) + N - 1) / N * N;
 
   each_lane(
       l, threads, [&] { return Work{PanelWork<T>(c, chunk), Sorted(chunk, c.K)}; },
@@ -243,6 +256,7 @@ void all_distances(const Matrix& x, const Centres<T>& c, bool cosine, const Lane
               [&](int q0, int q1, T* panel) {
                 pack(rows, 0, m, N, c.shift.empty() ? nullptr : c.shift.data(), panel, q0, q1);
               },
+              [](int, int, int) {},
               [&]<int R>(std::integral_constant<int, R>, int first, const scores_t<T, R>& acc)
                   __attribute__((always_inline)) { each(lane, a, m, std::min(R, c.K - first), first, &acc[0][0]); });
         }

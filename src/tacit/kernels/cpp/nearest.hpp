@@ -132,10 +132,11 @@ template <class T, int R, bool squared>
   }
 }
 
-// Scores of one panel. pack(q0, q1, panel) brings a block of columns; each(first centre, acc) takes finished groups.
+// Scores of one panel. pack(q0, q1, panel) brings a block of columns; each(first centre, acc) takes finished groups;
+// fetch(block, first centre, centres), called as often, may ask for what the next block will read.
 // `partial` [K padded, N] keeps sums between blocks of columns.
-template <class T, bool squared, class Pack, class Each>
-inline void score(const Centres<T>& c, T* panel, T* partial, Pack pack, Each each) {
+template <class T, bool squared, class Pack, class Fetch, class Each>
+inline void score(const Centres<T>& c, T* panel, T* partial, Pack pack, Fetch fetch, Each each) {
   constexpr int P = panel_of<T>::P, n = simd<T>::n;
   const int blocks = int(c.cuts.size()) - 1;
   const T* packed = c.packed.get();
@@ -152,6 +153,7 @@ inline void score(const Centres<T>& c, T* panel, T* partial, Pack pack, Each eac
 #pragma GCC unroll 4
           for (int u = 0; u < P; u++) acc[r][u] = b ? load(kept + (r * P + u) * n) : broadcast(c.bias[first + r]);
         accumulate<T, R, squared>(panel, packed, len, acc);
+        fetch(b, first, R);
         if (b + 1 == blocks) return each(std::integral_constant<int, R>{}, first, acc);
 #pragma GCC unroll 8
         for (int r = 0; r < R; r++)
