@@ -40,8 +40,7 @@ class GaussianDiagonal final : public Part<T> {
         T* panel = panels.get() + size_t(a) * p.d;
         const int b = std::min(N, m - a);
         tacit::pack(p.x, lo + a, b, N, p.centres.shift.data(), panel);
-        for (int i = 0; sums && i < b; i++)
-          for (int q = 0; q < p.d; q++) rows[size_t(a + i) * p.ld + q] = panel[q * N + i];
+        if (sums) unpack(panel, b, N, p.d, rows.get() + size_t(a) * p.ld, p.ld);
         for (int q = 0; q < p.d; q++) {
           V zero = {};  // NaN where there is a gap
           for (int u = 0; u < NV; u++) zero += load(panel + q * N + u * n) * T(0);

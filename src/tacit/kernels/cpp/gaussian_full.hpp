@@ -25,7 +25,7 @@ class GaussianFull final : public Part<T> {
   class Work final : public Worker<T> {
     const GaussianFull& p;
     int m = 0;
-    buffer<T> panels, centred, rows, v, w, s1, s2;
+    buffer<T> panels, centred, rows, v, s1, s2;
 
    public:
     Work(const GaussianFull& part, int chunk)
@@ -34,7 +34,6 @@ class GaussianFull final : public Part<T> {
           centred(allocate<T>(size_t(p.d) * N)),
           rows(zeros<T>(size_t(chunk) * p.ld)),
           v(zeros<T>(size_t(G) * p.ld)),
-          w(zeros<T>(size_t(G) * p.ld)),
           s1(zeros<T>(size_t(p.K) * p.ld)),
           s2(zeros<T>(size_t(p.matrices) * p.ld * p.ld)) {}
 
@@ -44,8 +43,7 @@ class GaussianFull final : public Part<T> {
         T* panel = panels.get() + size_t(a) * p.d;
         const int b = std::min(N, m - a);
         tacit::pack(p.x, lo + a, b, N, p.centres.shift.data(), panel);
-        for (int i = 0; sums && i < b; i++)
-          for (int q = 0; q < p.d; q++) rows[size_t(a + i) * p.ld + q] = panel[q * N + i];
+        if (sums) unpack(panel, b, N, p.d, rows.get() + size_t(a) * p.ld, p.ld);
       }
     }
 
@@ -91,23 +89,28 @@ class GaussianFull final : public Part<T> {
       for (int lo = 0; lo < g; lo += G) scatter(k, which + lo, r + lo, std::min(G, g - lo));
     }
 
-    // S1_k += Σ r (x - μ_k), S2_k += Σ r (x - μ_k)(x - μ_k)ᵀ, the lower triangle in whole tiles
+    // S1_k += Σ √r v and S2_k += Σ v vᵀ with v = √r (x - μ_k), the lower triangle in whole tiles
     void scatter(int k, const int* which, const T* r, int g) {
       const int ld = p.ld;
       const T* rest = &p.centres.rest[size_t(k) * p.d];
-      T* sum = s1.get() + size_t(k) * ld;
-      alignas(64) T mean[n];
+      alignas(64) T root[G], mean[n];
+      for (int i = 0; i < g; i++) root[i] = std::sqrt(r[i]);
       for (int q = 0; q < ld; q += n) {
         for (int u = 0; u < n; u++) mean[u] = q + u < p.d ? rest[q + u] : T(0);
         const V c = load(mean);
-        V total = load(sum + q);
-        for (int i = 0; i < g; i++) {
-          const V z = load(&rows[size_t(which[i]) * ld + q]) - c, rz = broadcast(r[i]) * z;
+        V total[4] = {};  // sums that need not wait for each other
+        const auto add = [&](int i, V& sum) __attribute__((always_inline)) {
+          const V h = broadcast(root[i]), z = h * (load(&rows[size_t(which[i]) * ld + q]) - c);
           store(&v[size_t(i) * ld + q], z);
-          store(&w[size_t(i) * ld + q], rz);
-          total += rz;
-        }
-        store(sum + q, total);
+          sum += h * z;
+        };
+        int i = 0;
+        for (; i + 4 <= g; i += 4)
+#pragma GCC unroll 4
+          for (int t = 0; t < 4; t++) add(i + t, total[t]);
+        for (; i < g; i++) add(i, total[0]);
+        T* sum = s1.get() + size_t(k) * ld + q;
+        store(sum, load(sum) + ((total[0] + total[1]) + (total[2] + total[3])));
       }
       T* s = s2.get() + (p.matrices > 1 ? size_t(k) * ld * ld : 0);
       for (int e = 0; e < p.d; e += ME) {
@@ -120,7 +123,7 @@ class GaussianFull final : public Part<T> {
       }
     }
 
-    // S2[e .. e + ME, q .. q + Q n] += Wᵀ V
+    // S2[e .. e + ME, q .. q + Q n] += Vᵀ V
     template <int Q>
     void outer(T* s, int e, int q, int g) {
       const int ld = p.ld;
@@ -129,14 +132,14 @@ class GaussianFull final : public Part<T> {
       for (int r = 0; r < ME; r++)
 #pragma GCC unroll 8
         for (int u = 0; u < Q; u++) a[r][u] = load(s + size_t(e + r) * ld + q + u * n);
-      const T *wi = w.get() + e, *vi = v.get() + q;
-      for (int i = 0; i < g; i++, wi += ld, vi += ld) {
+      const T *left = v.get() + e, *right = v.get() + q;
+      for (int i = 0; i < g; i++, left += ld, right += ld) {
         V z[Q];
 #pragma GCC unroll 8
-        for (int u = 0; u < Q; u++) z[u] = load(vi + u * n);
+        for (int u = 0; u < Q; u++) z[u] = load(right + u * n);
 #pragma GCC unroll 8
         for (int r = 0; r < ME; r++) {
-          const V l = broadcast(wi[r]);
+          const V l = broadcast(left[r]);
 #pragma GCC unroll 8
           for (int u = 0; u < Q; u++) a[r][u] += l * z[u];
         }

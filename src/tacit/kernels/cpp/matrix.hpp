@@ -225,4 +225,20 @@ inline void pack(const Matrix& x, int64_t lo, int m, int N, const double* shift,
   }
 }
 
+// A panel back as rows [m, ld], the rest of each row left as it is.
+template <class T>
+inline void unpack(const T* panel, int m, int N, int d, T* rows, int ld) {
+  constexpr int n = simd<T>::n;
+  for (int i = 0; i < m; i += n)
+    for (int q = 0; q < d; q += n) {
+      vec_t<T> r[n];
+#pragma GCC unroll 16
+      for (int j = 0; j < n; j++) r[j] = q + j < d ? load(panel + int64_t(q + j) * N + i) : vec_t<T>{};
+      transpose<T>(r);
+#pragma GCC unroll 16
+      for (int j = 0; j < n; j++)
+        if (i + j < m) store(rows + int64_t(i + j) * ld + q, r[j]);
+    }
+}
+
 }  // namespace tacit

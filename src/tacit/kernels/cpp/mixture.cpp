@@ -4,6 +4,7 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/pair.h>
 
+#include <numeric>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -70,7 +71,7 @@ struct Mixture {
 
   // Rows of a chunk: whole panels that divide the grain, such that the tile stays in the second-level cache.
   int chunk() const {
-    const int64_t room = (int64_t(192) << 10) / (int64_t(sizeof(T)) * (K + 2 * width()));
+    const int64_t room = (int64_t(768) << 10) / (int64_t(sizeof(T)) * (K + 2 * width()));
     int panels = int(std::clamp<int64_t>(room, N, 1024) / N);
     while (grain / N % panels) panels--;
     return panels * N;
@@ -78,11 +79,12 @@ struct Mixture {
 
   struct Work {
     buffer<T> tile, r;
-    buffer<int> selected;
+    buffer<int> selected, every;  // rows of a chunk
     std::vector<std::unique_ptr<Worker<T>>> parts;
   };
   Work work(int chunk) const {
-    Work w{allocate<T>(size_t(K) * chunk), allocate<T>(chunk), allocate<int>(chunk), {}};
+    Work w{allocate<T>(size_t(K) * chunk), allocate<T>(chunk), allocate<int>(chunk), allocate<int>(chunk), {}};
+    std::iota(w.every.get(), w.every.get() + chunk, 0);
     for (const auto& part : parts) w.parts.push_back(part->worker(chunk));
     return w;
   }
@@ -102,11 +104,12 @@ struct Mixture {
     for (const auto& part : parts) size += part->sums();
     const int C = chunk();
     const Lanes l = lanes(rows, grain, std::min<size_t>(size * sizeof(double), 8 << 20));
-    auto lane_sums = zeros<double>(size * l.count);
+    auto lane_sums = allocate<double>(size * l.count);
     each_lane(
         l, threads, [&] { return work(C); },
         [&](int lane, Work& w) {
           double* total = lane_sums.get() + size * lane;
+          std::fill_n(total, size, 0.);
           int64_t since = 0;
           auto flush = [&] {
             double* at = total + 2 + K;
@@ -127,8 +130,7 @@ struct Mixture {
           }
           if (since) flush();
         });
-    for (int lane = 1; lane < l.count; lane++)
-      for (size_t i = 0; i < size; i++) lane_sums[i] += lane_sums[size * lane + i];
+    merge(lane_sums.get(), l.count, size, threads);
     std::copy_n(lane_sums.get() + 2, K, counts);
     const double* at = lane_sums.get() + 2 + K;
     for (const auto& part : parts) {
@@ -180,18 +182,30 @@ struct Mixture {
     for (int k = 0; k < K; k++) {
       const T* at = w.tile.get() + size_t(k) * chunk;
       V sum = {};
-      for (int i = 0; i < m; i += n) sum += load(at + i);
+      ivec_t<T> positive = {};
+      for (int i = 0; i < m; i += n) {
+        const V r = load(at + i);
+        sum += r;
+        positive -= r > V{};
+      }
       double total = 0;
-      for (int u = 0; u < n; u++) total += double(sum[u]);
-      if (total == 0) continue;
-      counts[k] += total;
       int g = 0;
-      for (int i = 0; i < m; i++) {
+      for (int u = 0; u < n; u++) {
+        total += double(sum[u]);
+        g += int(positive[u]);
+      }
+      if (g == 0) continue;
+      counts[k] += total;
+      const bool all = g == m;
+      g = 0;
+      for (int i = 0; i < m && !all; i++) {
         w.selected[g] = i;
         w.r[g] = at[i];
         g += at[i] > 0;
       }
-      for (auto& part : w.parts) part->accumulate(k, w.selected.get(), w.r.get(), g, T(total));
+      for (auto& part : w.parts)
+        all ? part->accumulate(k, w.every.get(), at, m, T(total))
+            : part->accumulate(k, w.selected.get(), w.r.get(), g, T(total));
     }
     for (auto& part : w.parts) part->accumulate(w.tile.get(), chunk);
   }

@@ -48,7 +48,7 @@ inline void store_loose(void* p, vec_t<T> v) {
 }
 template <class T>
 inline vec_t<T> broadcast(T a) {
-  return vec_t<T>{} + a;
+  return a - vec_t<T>{};  // not +: -0 + 0 is 0, which a compiler must honour with an addition
 }
 template <class V>
 inline V max(V a, V b) {
