@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from .mixture.gaussian import GaussianMixture as GaussianMixture
     from .mixture.joint import JointMixture as JointMixture
     from .neural.autoencoder import Autoencoder as Autoencoder
+    from .neural.autoencoder import DenoisingAutoencoder as DenoisingAutoencoder
+    from .neural.classifier import NetworkClassifier as NetworkClassifier
+    from .neural.stacked import StackedAutoencoder as StackedAutoencoder
+    from .neural.vae import VAE as VAE
     from .persist import load as load
     from .train.loop import Training as Training
 
@@ -27,19 +31,24 @@ except PackageNotFoundError:  # a source tree on the path, not installed
 
 _WHERE = {  # public name -> module; imported when first used
     "Autoencoder": "neural.autoencoder",
+    "DenoisingAutoencoder": "neural.autoencoder",
     "Exploration": "exploration",
     "GaussianMixture": "mixture.gaussian",
     "JointMixture": "mixture.joint",
+    "NetworkClassifier": "neural.classifier",
     "PCA": "decomposition.pca",
+    "StackedAutoencoder": "neural.stacked",
     "Table": "data.table",
     "Training": "train.loop",
+    "VAE": "neural.vae",
     "as_source": "data.source",
     "KMeans": "cluster.kmeans",
     "explore": "exploration",
     "load": "persist",
 }
 _NEEDS: dict[str, tuple[str, str]] = {  # public name -> (module that must be there, extra that brings it)
-    name: ("torch", "deep") for name in ("Autoencoder", "Training")
+    name: ("torch", "deep")
+    for name in ("Autoencoder", "DenoisingAutoencoder", "NetworkClassifier", "StackedAutoencoder", "Training", "VAE")
 }
 
 

@@ -1,19 +1,16 @@
-"""What all estimators over a coder share: the door, the scale, the loop, the verbs."""
+"""What all autoencoders share: the door, the scale, the coder that is built, the loop, the verbs."""
 
 from __future__ import annotations
 
 import copy
 import math
-from abc import abstractmethod
 from collections.abc import Callable
-from os import PathLike
-from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor, nn
 
 from ..base import Estimator, check_choice, check_number
@@ -22,36 +19,28 @@ from ..data.memory import MemorySource
 from ..data.source import Source
 from ..data.table import Table
 from ..errors import ArgumentError, InputError
-from ..rng import generator
-from ..train import Batch, Batches, Blocks, GradientStep, Run, Tensors, Training, train
-from ..train.device import find_device, processes
-from ..train.rows import tensor
+from ..train import Batch, Batches, Run, Tensors, Training
+from ..train.device import find_device
 from ..train.state import seeded
-from ..typing import Array
 from .coder import Coder, Reconstruction, dtype_of, parameter_bytes
-from .inputs import Inputs, Judge, Layout
+from .fitting import Plan, make_plan, run_stage
+from .inputs import Cells, Inputs, Judge, Layout, losses, one_hot
+from .nets import ConvDecoder, ConvEncoder, Dense, Tied, check_activation
+from .rows import Given, as_batch, free_bytes, is_table, training_rows
 from .scale import scaling, summarise
 
 CELLS = 4_000_000  # numbers that are answered about at once
 
 
-class Given(NamedTuple):
-    """Rows that came through the door."""
-
-    source: Source
-    dtype: np.dtype[Any]  # of answers
-    device: torch.device | None = None  # where answers go: a tensor's own, else arrays
-
-
 class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type: ignore[misc]
-    """An abstract estimator: a final class says how its coder is built and what is minimised."""
+    """An abstract estimator over ``coder_``; a final class has the parameters, and says what is minimised."""
 
     hidden_sizes: Any
     activation: Any
-    scale: Any
     convolutional: Any
     encoder: Any
     decoder: Any
+    scale: Any
     epochs: Any
     batch_size: Any
     learning_rate: Any
@@ -65,18 +54,6 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
     coder_: Coder
     history_: list[dict[str, float]]
 
-    @abstractmethod
-    def _build(self) -> Coder:
-        """The untrained coder for ``layout_``."""
-
-    @abstractmethod
-    def _judge(self) -> Judge:
-        """The loss of a row."""
-
-    def _objective(self, coder: Coder) -> nn.Module:
-        """The module whose ``loss`` is minimised."""
-        return Reconstruction(coder, self._judge(), self.gaps_)
-
     # The verbs.
 
     def fit(self, X: object, y: object = None, sample_weight: object = None, *, checkpoint: Any = None) -> Self:
@@ -84,25 +61,33 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
 
         A row of weight 2 counts as two rows. With ``checkpoint``, a folder, the state is written there as training goes
         on, and the same call later goes on from it with the same bits.
+
+        Raises ``InputError`` for data that cannot be used, ``ArgumentError`` for a parameter out of range,
+        ``TrainingError`` where the loss stops being a number; the estimator then holds the last good state.
         """
-        self._check()
-        given = self._open(X, reset=True, weight=sample_weight)
+        given = self._begin(X, sample_weight)
         device = find_device(self.device)
-        fabric = processes(device)
-        seed = int(generator(self.random_state).integers(2**31))
-        self._learn_scale(given.source)
-        self._check_memory(device)
-        with seeded(seed, device):
-            self.coder_ = self._build().to(device)
-            self._check_shapes()
-            rows, held = self._rows_for_training(given.source, device, seed)
-            try:
-                self._train(rows, held, seed, checkpoint, fabric)
-            except torch.OutOfMemoryError as error:
-                raise ArgumentError(
-                    f"not enough memory for batches of {self._batch_size(rows.n)} rows: {error}"
-                ) from None
+        plan = make_plan(self, checkpoint, device, layout=str(self.layout_), widths=str(self._widths()))
+        self.seed_ = plan.seed
+        with seeded(plan.seed, device):
+            self._make(device)
+            rows, held = training_rows(given.source, device, plan.training, plan.seed)
+            run = self._train(rows, held, plan)
+        self.history_, self.n_iter_, self.stopped_ = run.history, run.epochs, run.stopped
         return self
+
+    def _begin(self, X: object, weight: object) -> Given:
+        """The rows through the door, and their scale."""
+        self._check()
+        given = self._open(X, reset=True, weight=weight)
+        self._learn_scale(given.source)
+        return given
+
+    def _make(self, device: torch.device) -> None:
+        """The untrained coder."""
+        self._check_memory(device)
+        self.coder_ = self._build().to(device)
+        self._check_shapes()
 
     def transform(self, X: object) -> Any:
         """The codes of the rows [n, k]."""
@@ -110,34 +95,58 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
 
     def inverse_transform(self, X: object) -> Any:
         """The rows that codes X [n, k] stand for, in the units and form of ``fit``."""
-        from sklearn.utils.validation import check_array
-
         check_is_fitted(self)
         where = X.device if isinstance(X, Tensor) else None
         Z = check_array(
             X.detach().cpu() if isinstance(X, Tensor) else X, dtype=[np.float64, np.float32], input_name="X"
         )
-        if Z.shape[1] != self._n_features_out:
-            raise ArgumentError(f"X has {Z.shape[1]} columns, but the codes have {self._n_features_out}")
-        coder = self._coder(Z.dtype)
-        parts = []
+        if Z.shape[1] != self.code_size_:
+            raise ArgumentError(f"X has {Z.shape[1]} columns, but the codes have {self.code_size_}")
+        coder, device = self._coder(Z.dtype), self._device()
         with torch.no_grad():
-            for z in torch.from_numpy(Z).split(self._rows_at_once()):
-                parts.append(self._mean(coder, coder.decode(z.to(self._device())).to(dtype_of(coder))))
+            parts = [
+                self._mean(coder.decode(z.to(device=device, dtype=dtype_of(coder))))
+                for z in torch.from_numpy(Z).split(self._rows_at_once())
+            ]
         return self._form(torch.cat(parts), Given(MemorySource(Block(0, Z)), Z.dtype, where))
 
     def reconstruct(self, X: object) -> Any:
         """What comes back of the rows: ``inverse_transform(transform(X))``."""
-        return self._answers(X, lambda coder, cells: self._mean(coder, coder.decode(coder.encode(cells))), form=True)
+        return self._answers(X, lambda coder, cells: self._mean(coder.decode(coder.encode(cells))), form=True)
+
+    def impute(self, X: object, n_iter: int = 10) -> Any:
+        """X with its gaps filled: each by what comes back of the row, ``n_iter`` times over; other cells stay.
+
+        A table comes back with all its columns.
+        """
+        if n_iter < 1:
+            raise ArgumentError(f"n_iter must be an int >= 1. Got {n_iter!r} instead.")
+        given = self._open(X, reset=False)
+        filled = self._answers(X, lambda coder, cells: self._filled(coder, cells, n_iter), form=True)
+        if self.schema_ is None or not isinstance(given.source, Table):
+            return filled
+        frame = given.source.frame
+        for name in filled.column_names:
+            frame = frame.set_column(frame.column_names.index(name), name, filled[name])
+        return frame
 
     def score_samples(self, X: object) -> Any:
-        """Minus the reconstruction error of each row [n]: higher is more typical."""
+        """Minus the reconstruction error of each row [n], over the cells that are there: higher is more typical."""
         judge = self._judge()
         return self._answers(X, lambda coder, cells: -judge(coder.decode(coder.encode(cells)), cells))
 
     def score(self, X: object, y: object = None) -> float:
         """The mean of ``score_samples``."""
         return float(self.score_samples(X).mean())
+
+    def to_classifier(self, pretrained: bool = True, **parameters: Any) -> Any:
+        """An unfitted ``NetworkClassifier``: this encoder and a softmax.
+
+        ``pretrained=False`` starts from an encoder like it with random weights; ``parameters`` are the classifier's.
+        """
+        from .classifier import NetworkClassifier
+
+        return NetworkClassifier(self, pretrained=pretrained, **parameters)
 
     @property
     def _n_features_out(self) -> int:
@@ -150,9 +159,15 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    # The door.
+    # What a final class may say otherwise.
 
     def _check(self) -> None:
+        """The parameters."""
+        for name in ("activation", "code_activation"):
+            if getattr(self, name, None) is not None:
+                check_activation(self, name)
+        _check_widths(self)
+        check_choice(self, "convolutional", ["auto", True, False])
         check_choice(self, "scale", ["auto", "columns", "range", None])
         check_number(self, "epochs", integer=True, low=1, choices=["auto"])
         check_number(self, "batch_size", integer=True, low=1, choices=["auto"])
@@ -162,6 +177,38 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         if (self.encoder is None) != (self.decoder is None):
             raise ArgumentError("encoder and decoder are given together, or neither")
 
+    def _build(self) -> Coder:
+        """The untrained coder for ``layout_``."""
+        if self.encoder is not None:
+            return Coder(self._inputs(), copy.deepcopy(self.encoder), copy.deepcopy(self.decoder))
+        widths = self._widths()
+        last = getattr(self, "code_activation", None) or (self.activation if len(widths) == 1 else "identity")
+        encoder, decoder = self._nets(widths, widths[-1], last)
+        return Coder(self._inputs(), encoder, decoder)
+
+    def _judge(self) -> Judge:
+        """The loss of a row."""
+        loss: Any = getattr(self, "loss", "squared_error")
+        return Judge(self.layout_, losses(loss, self._link()))
+
+    def _link(self) -> str:
+        """What makes the mean of a number of what the decoder writes: "identity" or "sigmoid"."""
+        output = getattr(self, "output", "auto")
+        return (
+            ("sigmoid" if getattr(self, "loss", None) == "cross_entropy" else "identity")
+            if output == "auto"
+            else output
+        )
+
+    def _train(self, rows: Batches, held: Tensors | None, plan: Plan) -> Run:
+        """Make the objective small."""
+        return run_stage("train", self._objective(), rows, held, self.epochs, plan)
+
+    def _objective(self) -> nn.Module:
+        return Reconstruction(self.coder_, self._judge(), self.gaps_)
+
+    # The door.
+
     def _open(self, X: Any, *, reset: bool, weight: object = None) -> Given:
         if not reset:
             check_is_fitted(self)
@@ -170,183 +217,75 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         if getattr(X, "ndim", 2) == 4:
             shape = tuple(int(v) for v in X.shape[1:])
             X = X.reshape(len(X), -1)
-        table = shape is None and _is_table(X)
         if reset:
-            self.schema_ = None
-            self.shape_ = shape
-        elif shape != self.shape_ and not (shape is None and self.shape_ is not None):
-            raise InputError(
-                f"X holds pictures of shape {shape}, but {type(self).__name__} was fitted to {self.shape_}"
-            )
-        if table or (not reset and self.schema_ is not None):
-            return self._open_table(X, reset, weight)
+            self.schema_, self.shape_ = None, shape
+        elif shape != self.shape_:
+            what = (f"rows, not pictures {self.shape_}", f"pictures of shape {shape}")[shape is not None]
+            raise InputError(f"X holds {what}; {type(self).__name__} was fitted to {self.shape_ or 'rows of numbers'}")
+        if (reset and shape is None and is_table(X)) or self.schema_ is not None:
+            return Given(self._open_table(X, reset, weight), np.dtype(np.float64))
         source = self._rows(X, reset=reset, weight=weight, gaps=True, sparse=shape is None)
-        first = next(source.blocks(1))
-        return Given(source, first.dtype, where)
+        return Given(source, next(source.blocks(1)).dtype, where)
 
-    def _open_table(self, X: Any, reset: bool, weight: object) -> Given:
-        if reset:
-            table = Table.read(X, weight=weight)
-            self.schema_ = table.schema
-            self.n_features_in_ = len(table.schema.names)
-            self.feature_names_in_ = np.array(table.schema.names, dtype=object)
-        else:
-            table = Table.conform(X, self.schema_)
-        return Given(table, np.dtype(np.float64))
+    def _open_table(self, X: Any, reset: bool, weight: object) -> Table:
+        if not reset:
+            return Table.conform(X, self.schema_)
+        table = Table.read(X, weight=weight)
+        self.schema_ = table.schema
+        self.n_features_in_ = len(table.schema.names)
+        self.feature_names_in_ = np.array(table.schema.names, dtype=object)
+        return table
 
     def _learn_scale(self, source: Source) -> None:
         found = summarise(source)
         levels = () if self.schema_ is None else tuple(len(c.levels) for c in self.schema_.categorical)
-        gaps = () if self.shape_ is not None or self.encoder is not None else tuple(np.flatnonzero(found.gaps).tolist())
-        self.layout_ = Layout(source.shape[1], levels, self.shape_, gaps)
+        told = self.shape_ is None and self.encoder is None  # of gaps
+        self.layout_ = Layout(
+            source.shape[1], levels, self.shape_, tuple(np.flatnonzero(found.gaps).tolist()) if told else ()
+        )
         self.gaps_ = bool(found.gaps.any())
         first = next(source.blocks(1)).numbers
         pixels = self.shape_ is not None and isinstance(first, np.ndarray) and first.dtype == np.uint8
         self.shift_, self.scale_ = scaling(found, self.scale, self.shape_ is not None, pixels)
         self.low_, self.high_ = ((v - self.shift_) * self.scale_ for v in (found.low, found.high))
-        self._check_range()
-
-    def _check_range(self) -> None:
-        """Losses that need values in [0, 1] say where they are not."""
-
-    def _rows_for_training(self, source: Source, device: torch.device, seed: int) -> tuple[Batches, Tensors | None]:
-        """The rows that are learned from, and those held out for early stopping."""
-        early = self._training().early_stopping
-        if not isinstance(source, MemorySource) or source.block.csr is not None:
-            if early:
-                raise ArgumentError("early stopping holds rows out of memory: these rows are sparse or on disk")
-            return Blocks(source, lambda block: self._tensors(block, device)), None
-        rows = self._tensors(source.block, device)
-        order, w = source.order, source.block.weight
-        if w is not None:
-            order = order[w[order] > 0]
-            if np.array_equal(w, np.rint(w)) and w.sum() <= 20 * len(w):  # a row of weight 2 stands there twice
-                order = np.repeat(order, w[order].astype(np.int64))
-            else:
-                rows = rows._replace(weight=tensor((w / w[order].mean()).astype(np.float32), device))
-        if not early:
-            return Tensors(rows, order), None
-        share = self._training().validation_fraction
-        mixed = order[np.random.default_rng((seed, 1)).permutation(len(order))]
-        m = math.ceil(share * len(mixed))
-        if not 0 < m < len(mixed):
-            raise ArgumentError(
-                f"{len(mixed)} rows leave none to learn from or to hold out at validation_fraction {share}"
+        if self._link() == "sigmoid" and len(self.low_) and (self.low_.min() < 0 or self.high_.max() > 1):
+            j = int(np.argmax((self.low_ < 0) | (self.high_ > 1)))
+            name = self.schema_.numeric[j].name if self.schema_ else getattr(self, "feature_names_in_", range(j + 1))[j]
+            raise InputError(
+                f"cross-entropy and sigmoid outputs need values in [0, 1]; column {name!r} goes from "
+                f"{found.low[j]:g} to {found.high[j]:g}: give scale='range', or loss='squared_error'"
             )
-        return Tensors(rows, np.sort(mixed[m:])), Tensors(rows, np.sort(mixed[:m]))
-
-    def _tensors(self, block: Block, device: torch.device) -> Batch:
-        x = block.numbers if isinstance(block.numbers, np.ndarray) and block.csr is None else block.x
-        codes = None if block.codes is None else tensor_of_codes(block.codes, device)
-        w = None if block.weight is None else tensor(block.weight.astype(np.float32), device)
-        return Batch(tensor(x, device), codes, w)
-
-    # The loop.
-
-    def _train(self, rows: Batches, held: Tensors | None, seed: int, checkpoint: Any, fabric: Any) -> None:
-        run = self._stage("train", self._objective(self.coder_), rows, held, seed, checkpoint, fabric)
-        self._learned_from(run)
-
-    def _learned_from(self, run: Run) -> None:
-        self.history_, self.n_iter_, self.stopped_ = run.history, run.epochs, run.stopped
-        self.coder_.eval()
-
-    def _stage(
-        self,
-        name: str,
-        objective: nn.Module,
-        rows: Batches,
-        held: Tensors | None,
-        seed: int,
-        checkpoint: Any,
-        fabric: Any,
-        epochs: int | str | None = None,
-    ) -> Run:
-        size = self._batch_size(rows.n)
-        count = self._epochs(rows.n, size, self.epochs if epochs is None else epochs)
-        training = self._training()
-        objective.train()
-
-        def step(fabric: Any) -> GradientStep:
-            steps = count * math.ceil(rows.n / size)
-            return GradientStep(
-                objective, learning_rate=float(self.learning_rate), steps=steps, training=training, fabric=fabric
-            )
-
-        def evaluate() -> dict[str, float]:
-            assert held is not None
-            total = 0.0
-            objective.eval()
-            with torch.no_grad():
-                for batch in held.batches(max(size, 1024), seed, 0):
-                    total += float(objective(batch)["loss"]) * len(batch.x)
-            objective.train()
-            return {"validation_loss": total / held.n}
-
-        return train(
-            step,
-            rows,
-            epochs=count,
-            batch_size=size,
-            seed=seed,
-            stage=name,
-            training=training,
-            evaluate=None if held is None else evaluate,
-            checkpoint=None if checkpoint is None else Path(checkpoint),
-            about={"model": type(self).__name__, "layout": str(self.layout_)},
-            fabric=fabric,
-        )
-
-    def _training(self) -> Training:
-        return Training() if self.training is None else self.training
-
-    def _batch_size(self, n: int) -> int:
-        """ "auto": about a tenth of the rows, 32 to 256, as a power of two."""
-        if self.batch_size == "auto":
-            return min(n, int(2 ** max(5, min(8, round(math.log2(max(n, 10) / 10))))))
-        if self.batch_size > n:
-            raise ArgumentError(f"batch_size = {self.batch_size} is more than the {n} rows there are")
-        return int(self.batch_size)
-
-    def _epochs(self, n: int, size: int, epochs: int | str) -> int:
-        """ "auto": about 5,000 steps, 20 to 500 epochs."""
-        if not isinstance(epochs, str):
-            return int(epochs)
-        return min(500, max(20, round(5000 / math.ceil(n / size))))
 
     # Building.
 
     def _widths(self) -> tuple[int, ...]:
         """The widths of the hidden layers, the code last."""
-        if isinstance(self.hidden_sizes, str):
-            return self._auto_widths()
-        return tuple(int(w) for w in self.hidden_sizes)
-
-    def _auto_widths(self) -> tuple[int, ...]:
-        if self.layout_.shape is not None and self._convolves():
-            return 32, 64, 32
+        if not isinstance(self.hidden_sizes, str):
+            return tuple(int(w) for w in self.hidden_sizes)
         d = self.layout_.read
-        if d >= 64:
-            return 512, 256, 32
-        return max(16, 8 * d), max(8, 4 * d), max(1, math.ceil(d / 4))
+        if self._convolves():
+            return 32, 64, 32
+        return (512, 256, 32) if d >= 64 else (max(16, 8 * d), max(8, 4 * d), max(1, math.ceil(d / 4)))
 
     def _convolves(self) -> bool:
-        return self.layout_.shape is not None if self.convolutional == "auto" else bool(self.convolutional)
+        return self.layout_.shape is not None and bool(self.convolutional)
 
-    def _check_widths(self) -> None:
-        sizes = self.hidden_sizes
-        if isinstance(sizes, str) and sizes == "auto":
-            return
-        whole = (
-            isinstance(sizes, list | tuple)
-            and len(sizes) > 0
-            and all(isinstance(w, int | np.integer) and not isinstance(w, bool) and w >= 1 for w in sizes)
-        )
-        if not whole:
-            raise ArgumentError(
-                f"hidden_sizes of {type(self).__name__} must be 'auto' or widths >= 1, the code last, such as (512, "
-                f"256, 32). Got {sizes!r} instead."
+    def _nets(self, widths: tuple[int, ...], written: int, last: Any) -> tuple[nn.Module, nn.Module]:
+        """An encoder that writes ``written`` numbers, and the decoder that mirrors it."""
+        layout = self.layout_
+        if self._convolves() and layout.shape is not None:
+            *channels, k = widths
+            return (
+                ConvEncoder(layout.shape, channels, written, self.activation),
+                ConvDecoder(layout.shape, channels, k, self.activation),
             )
+        encoder = Dense((layout.read, *widths[:-1], written), self.activation, last)
+        decoder: nn.Module = (
+            Tied(encoder, self.activation)
+            if getattr(self, "tied", False)
+            else Dense((*widths[::-1], layout.written), self.activation)
+        )
+        return (encoder if layout.shape is None else nn.Sequential(nn.Flatten(), encoder)), decoder
 
     def _inputs(self) -> Inputs:
         return Inputs(self.layout_, self.shift_, self.scale_)
@@ -362,15 +301,15 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
             )
 
     def _check_shapes(self) -> None:
-        """One forward pass of nothing: the widths of the user's modules, and of the code."""
-        layout, device = self.layout_, next(self.coder_.parameters()).device
+        """The coder is asked about two rows of nothing: do the widths fit, and how long is a code."""
+        layout, device, coder = self.layout_, self._device(), self.coder_.eval()
         codes = torch.zeros(2, len(layout.levels), dtype=torch.long, device=device) if layout.levels else None
-        empty = torch.zeros(2, layout.d, device=device)
         try:
             with torch.no_grad():
-                self.coder_.eval()
-                z = self.coder_.encode(self.coder_.inputs.cells(Batch(empty, codes), torch.float32, False))
-                out = self.coder_.decode(z)
+                z = coder.encode(
+                    coder.inputs.cells(Batch(torch.zeros(2, layout.d, device=device), codes), dtype_of(coder), False)
+                )
+                out = coder.decode(z)
         except (RuntimeError, ValueError) as error:
             raise ArgumentError(f"encoder and decoder do not fit rows of {layout.read} numbers: {error}") from None
         if z.ndim != 2 or out.shape != (2, layout.written):
@@ -382,28 +321,53 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
 
     # Answers.
 
-    def _answers(self, X: object, f: Callable[[Coder, Any], Tensor], form: bool = False) -> Any:
+    def _answers(
+        self, X: object, f: Callable[[Any, Cells], Tensor], form: bool = False, rows: int | None = None
+    ) -> Any:
         """f of the coder and the cells of each row, in blocks."""
         given = self._open(X, reset=False)
         coder, device = self._coder(given.dtype), self._device()
         dtype = dtype_of(coder)
         parts: list[Tensor] = []
         with torch.no_grad():
-            for block in given.source.blocks(self._rows_at_once()):
-                batch = self._tensors(block, device)
+            for block in given.source.blocks(rows or self._rows_at_once()):
+                batch = as_batch(block, device)
                 gaps = batch.x.is_floating_point() and bool(torch.isnan(batch.x.sum()))
                 parts.append(f(coder, coder.inputs.cells(batch, dtype, gaps)))
         out = torch.cat(parts)
-        return self._form(out, given) if form else self._array(out, given)
+        return self._form(out, given) if form else self._as_given(out, given)
 
-    def _array(self, out: Tensor, given: Given) -> Any:
+    def _filled(self, coder: Coder, cells: Cells, n_iter: int) -> Tensor:
+        """The cells with their gaps filled, as what a decoder would write."""
+        d, levels = self.layout_.d, self.layout_.levels
+        holes = None if cells.seen is None else cells.seen == 0
+        now = cells
+        for _ in range(n_iter):
+            out = self._mean(coder.decode(coder.encode(now)))
+            x = cells.x if holes is None else torch.where(holes, out[:, :d], cells.x)
+            codes = cells.codes
+            if codes is not None:
+                best = torch.stack([part.argmax(1) for part in out[:, d:].split(levels, dim=1)], dim=1)
+                codes = torch.where(codes < 0, best, codes)
+            now = Cells(x, cells.seen, codes)
+            if holes is None and cells.codes is None:
+                break
+        parts = [now.x]
+        if now.codes is not None:
+            parts.append(one_hot(now.codes, levels).to(now.x))
+        return torch.cat(parts, dim=1)
+
+    def _mean(self, output: Tensor) -> Tensor:
+        """The row that the decoder's output stands for, on the network's scale; categories stay logits."""
+        if self._link() == "identity":
+            return output
+        d = self.layout_.d
+        return torch.cat([torch.sigmoid(output[:, :d]), output[:, d:]], dim=1)
+
+    def _as_given(self, out: Tensor, given: Given) -> Any:
         if given.device is not None:
             return out.to(given.device)
         return out.cpu().numpy().astype(given.dtype, copy=False)
-
-    def _mean(self, coder: Coder, output: Tensor) -> Tensor:
-        """The row that the decoder's output stands for, on the network's scale."""
-        return output
 
     def _form(self, out: Tensor, given: Given) -> Any:
         """Rows [n, written] on the network's scale as the user's: array, pictures, tensor or table."""
@@ -413,9 +377,7 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
             codes = [part.argmax(1) for part in out[:, d:].split(layout.levels, dim=1)] if layout.levels else []
             z = torch.stack(codes, dim=1).cpu().numpy() if codes else np.empty((len(x), 0), np.int32)
             return self.schema_.decode(x.double().cpu().numpy(), z)
-        if layout.shape is not None:
-            x = x.unflatten(1, layout.shape)
-        return self._array(x, given)
+        return self._as_given(x if layout.shape is None else x.unflatten(1, layout.shape), given)
 
     def _rows_at_once(self) -> int:
         return max(1, CELLS // max(self.layout_.written, 1024))
@@ -423,16 +385,16 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
     def _device(self) -> torch.device:
         return self.coder_.inputs.shift.device
 
-    def _coder(self, dtype: np.dtype[Any]) -> Coder:
+    def _coder(self, dtype: np.dtype[Any]) -> Any:
         """The coder in the precision of the rows."""
         coder = self.coder_.eval()
         return copy.deepcopy(coder).double() if precision(dtype) == np.float64 else coder
 
-    # Saving.
+    # Saving: the weights by name; the modules are built anew.
 
     def _learned(self) -> dict[str, Any]:
         learned = super()._learned()
-        return learned | {"coder_": self.coder_.state_dict()} if "coder_" in learned else learned
+        return learned | {"coder_": dict(self.coder_.state_dict())} if "coder_" in learned else learned
 
     def _restore(self, learned: dict[str, Any]) -> None:
         weights = learned.pop("coder_", None)
@@ -443,36 +405,13 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
             self.coder_.to(find_device(self.device)).eval()
 
 
-def _is_table(X: Any) -> bool:
-    """Whether X has columns of its own kinds: a Table, a path, a dict, a frame that holds more than numbers."""
-    if isinstance(X, Table | dict):
-        return True
-    if isinstance(X, str | PathLike):
-        return not str(X).lower().endswith((".npy", ".npz"))
-    if not (hasattr(X, "columns") or hasattr(X, "column_names")):
-        return False
-    import pyarrow as pa
-
-    from ..data.frames import to_frame
-
-    frame = to_frame(X)
-    if frame is None:
-        return False
-    is_ = pa.types
-    return not all(is_.is_integer(t) or is_.is_floating(t) or is_.is_boolean(t) for t in frame.schema.types)
-
-
-def tensor_of_codes(codes: Array, device: torch.device) -> Tensor:
-    """Category codes [b, c]."""
-    return torch.from_numpy(np.ascontiguousarray(codes, dtype=np.int64)).to(device)
-
-
-def free_bytes(device: torch.device) -> int:
-    """Memory that is free on the device; on the CPU what Linux calls available."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    info = Path("/proc/meminfo")
-    if not info.exists():
-        return 2**62
-    line = next(line for line in info.read_text().splitlines() if line.startswith("MemAvailable"))
-    return int(line.split()[1]) * 1024
+def _check_widths(owner: Any) -> None:
+    sizes = owner.hidden_sizes
+    if isinstance(sizes, str) and sizes == "auto":
+        return
+    whole = isinstance(sizes, list | tuple) and len(sizes) > 0
+    if not (whole and all(isinstance(w, int | np.integer) and not isinstance(w, bool) and w >= 1 for w in sizes)):
+        raise ArgumentError(
+            f"The 'hidden_sizes' parameter of {type(owner).__name__} must be 'auto' or a tuple of widths >= 1, the "
+            f"code last, such as (512, 256, 32). Got {sizes!r} instead."
+        )

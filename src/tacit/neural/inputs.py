@@ -14,8 +14,6 @@ from torch.nn import functional as F
 from ..train import Batch
 from ..typing import Doubles
 
-RowLoss = Callable[[Tensor, Tensor], Tensor]  # output [b, d], x [b, d] -> [b]
-
 
 @dataclass(frozen=True)
 class Layout:
@@ -98,22 +96,23 @@ class Inputs(nn.Module):
         return x if self.plain else x.double() / self.scale + self.shift
 
 
+NumberLoss = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # output, x, seen [b, d] -> [b]
+
+
 class Judge:
     """The loss of each row, over the cells that are there: ``numbers`` of the numbers, cross-entropy of categories."""
 
-    def __init__(self, layout: Layout, numbers: Callable[[Tensor, Tensor, Tensor | None], Tensor]) -> None:
+    def __init__(self, layout: Layout, numbers: NumberLoss) -> None:
         self.layout = layout
         self.numbers = numbers
 
     def __call__(self, output: Tensor, cells: Cells) -> Tensor:
         """Row losses [b] for the decoder's output [b, written]."""
-        d = self.layout.d
-        loss = self.numbers(output[:, :d] if self.layout.levels else output, cells.x, cells.seen) if d else None
-        if cells.codes is not None and self.layout.levels:
-            part = category_loss(output[:, d:], cells.codes, self.layout.levels)
-            loss = part if loss is None else loss + part
-        assert loss is not None
-        return loss
+        d, levels = self.layout.d, self.layout.levels
+        if not levels or cells.codes is None:
+            return self.numbers(output, cells.x, cells.seen)
+        categories = category_loss(output[:, d:], cells.codes, levels)
+        return categories if not d else categories + self.numbers(output[:, :d], cells.x, cells.seen)
 
 
 def category_loss(output: Tensor, codes: Tensor, levels: tuple[int, ...]) -> Tensor:
@@ -137,13 +136,23 @@ def one_hot(codes: Tensor, levels: tuple[int, ...]) -> Tensor:
     return out.scatter_(1, at, 1.0)[:, :width]
 
 
-def squared_error(output: Tensor, x: Tensor, seen: Tensor | None) -> Tensor:
-    """Σ_j (x̃_j - x_j)² [b] over the cells that are there."""
-    gap = (output.flatten(1) - x).square()
-    return gap.sum(1) if seen is None else (gap * seen).sum(1)
+def losses(loss: str | Callable[[Tensor, Tensor], Tensor], link: str) -> NumberLoss:
+    """The loss of the numbers of a row, Σ_j over the cells that are there:
+
+    "squared_error" (x̃_j - x_j)², "cross_entropy" -x_j log x̃_j - (1 - x_j) log(1 - x̃_j), with x̃ = output or σ(output).
+    A callable takes x̃ and x [b, d] and gives [b]; of a gap it gets x̃_j = x_j.
+    """
+    if loss == "cross_entropy":
+        return lambda output, x, seen: over(F.binary_cross_entropy_with_logits(output, x, reduction="none"), seen)
+
+    def mean(output: Tensor) -> Tensor:
+        return output if link == "identity" else torch.sigmoid(output)
+
+    if callable(loss):
+        return lambda output, x, seen: loss(mean(output) if seen is None else torch.where(seen > 0, mean(output), x), x)
+    return lambda output, x, seen: over((mean(output) - x).square(), seen)
 
 
-def cross_entropy(output: Tensor, x: Tensor, seen: Tensor | None) -> Tensor:
-    """-Σ_j x_j log σ(o_j) + (1 - x_j) log(1 - σ(o_j)) [b] for values in [0, 1]."""
-    each = F.binary_cross_entropy_with_logits(output.flatten(1), x, reduction="none")
+def over(each: Tensor, seen: Tensor | None) -> Tensor:
+    """Σ_j each_j [b] over the cells that are there."""
     return each.sum(1) if seen is None else (each * seen).sum(1)

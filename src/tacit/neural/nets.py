@@ -54,6 +54,13 @@ class Dense(nn.Sequential):
         """The layers with weights."""
         return [layer for layer in self if isinstance(layer, nn.Linear)]
 
+    @property
+    def pieces(self) -> list[nn.Sequential]:
+        """One for each layer: its weights, and what is applied to them."""
+        at = [i for i, layer in enumerate(self) if isinstance(layer, nn.Linear)]
+        layers = list(self)
+        return [nn.Sequential(*layers[lo:hi]) for lo, hi in pairwise([*at, len(self)])]
+
 
 class Tied(nn.Module):
     """The decoder of a dense encoder with the same weights: h_l = σ(Wₗᵀ h_{l+1} + cₗ), from the code down."""

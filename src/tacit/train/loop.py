@@ -173,7 +173,7 @@ class _Loop:
         found = checkpoint.read() if checkpoint else None
         if found is not None:
             self._restore(found)
-            if found["done"] and self.epoch >= self.epochs:
+            if found["done"] and (self.epoch >= self.epochs or self.stopped == "early stopping"):
                 return Run(self.step, self.history, self.epoch, self.stopped)
         self.stopped = ""
         options = self.training
@@ -209,7 +209,7 @@ class _Loop:
                 if window:
                     self._read(window, batch)
                 self.seconds = time.perf_counter() - began
-                if self.batch >= self.batches:
+                if self.batch >= self.batches or not self.stopped:
                     self._end_epoch(hear)
         finally:
             for callback in hear:
@@ -217,10 +217,11 @@ class _Loop:
                 if close is not None:
                     close()
         self.stopped = self.stopped or "epochs"
-        if self.stopped != "time limit" and self.best["state"] is not None:
+        done = self.stopped in ("epochs", "early stopping")
+        if done and self.best["state"] is not None:
             self.step.restore(self.best["state"])
         if checkpoint:
-            checkpoint.write(self._state(done=self.stopped != "time limit"))
+            checkpoint.write(self._state(done))
         return Run(self.step, self.history, self.epoch, self.stopped)
 
     def _due(self, steps: int, seconds: float) -> bool:
@@ -271,13 +272,13 @@ class _Loop:
 
     def _end_epoch(self, hear: Iterable[Callback]) -> None:
         means = self._means()
-        if self.evaluate is not None:
-            means |= self.evaluate()
+        judged = means if self.evaluate is None else dict(self.evaluate())
+        means = means | judged
         self.history.append(means)
         self._tell(hear, means, ended=True)
         self.epoch, self.batch, self.sums, self.weight = self.epoch + 1, 0, {}, 0
         if self.training.early_stopping:
-            self._judge(next(reversed(means.values())) if self.evaluate else next(iter(means.values())))
+            self._judge(next(iter(judged.values())))
         if self.epoch < self.epochs:
             self._keep_good()
 

@@ -1,0 +1,194 @@
+"""A classifier on an encoder: softmax on the code, all layers fine-tuned on few or many labels."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import ClassifierMixin, _clone_parametrized, clone
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..base import Estimator, check_choice, check_number
+from ..errors import ArgumentError, InputError
+from ..train import Batch, Training
+from ..train.device import find_device
+from ..train.state import seeded
+from ..typing import Array, Floats, Seed
+from .coder import Coder, dtype_of, weighted_mean
+from .estimator import CoderEstimator
+from .fitting import make_plan, run_stage
+from .rows import training_rows
+
+
+class NetworkClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
+    """p(y | x) = softmax(V encoder(x) + c), encoder and V trained on -log p(y | x).
+
+    Parameters
+    ----------
+    init : a fitted autoencoder, or an unfitted one
+        Whose encoder to start from; an unfitted one says only what the layers are. None is ``StackedAutoencoder()``.
+    pretrained : bool
+        False starts from random weights, whatever ``init`` has learned.
+    epochs, batch_size, learning_rate, training, device, random_state
+        As in ``Autoencoder``.
+
+    Attributes
+    ----------
+    classes_ : array [C]
+    model_ : the autoencoder with the encoder as fine-tuned
+    head_ : nn.Linear
+        V and c.
+    history_, n_iter_, stopped_ : list of dict, int, str
+
+    >>> import numpy as np
+    >>> from tacit import StackedAutoencoder
+    >>> X = np.repeat([[0.0, 1.0], [1.0, 0.0]], 50, axis=0) + 0.1 * np.random.default_rng(0).normal(size=(100, 2))
+    >>> y = np.repeat(["a", "b"], 50)
+    >>> stack = StackedAutoencoder((8, 4), pretrain_epochs=3, epochs=3, random_state=0).fit(X)
+    >>> stack.to_classifier(epochs=30, learning_rate=0.01, random_state=0).fit(X[::10], y[::10]).score(X, y)
+    1.0
+    """
+
+    model_: CoderEstimator
+    head_: nn.Linear
+    classes_: Array
+
+    def __init__(
+        self,
+        init: CoderEstimator | None = None,
+        *,
+        pretrained: bool = True,
+        epochs: int | str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate: float = 1e-3,
+        training: Training | None = None,
+        device: str = "auto",
+        random_state: Seed = None,
+    ) -> None:
+        self.init = init
+        self.pretrained = pretrained
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.training = training
+        self.device = device
+        self.random_state = random_state
+
+    def fit(self, X: object, y: object, sample_weight: object = None, *, checkpoint: Any = None) -> Self:
+        """Learn from rows X and their labels y [n]."""
+        self._check()
+        device = find_device(self.device)
+        model = self._start()
+        fresh = not hasattr(model, "coder_")
+        given = model._begin(X, sample_weight) if fresh else model._open(X, reset=False, weight=sample_weight)
+        labels = self._labels(y, given.source.shape[0])
+        plan = make_plan(self, checkpoint, device, layout=str(model.layout_), classes=len(self.classes_))
+        with seeded(plan.seed, device):
+            if fresh or not self.pretrained:
+                model._make(device)
+            model.coder_.to(device)
+            self.model_ = model
+            self.head_ = nn.Linear(model.code_size_, len(self.classes_), device=device)
+            rows, held = training_rows(given.source, device, plan.training, plan.seed, labels)
+            run = run_stage("labels", Labels(model.coder_, self.head_, model.gaps_), rows, held, self.epochs, plan)
+        self.history_, self.n_iter_, self.stopped_ = run.history, run.epochs, run.stopped
+        self.n_features_in_ = model.n_features_in_
+        if hasattr(model, "feature_names_in_"):
+            self.feature_names_in_ = model.feature_names_in_
+        return self
+
+    def predict(self, X: object) -> Array:
+        """The most probable class of each row [n]."""
+        at: Array = np.asarray(self.predict_proba(X)).argmax(axis=1)
+        labels: Array = self.classes_[at]
+        return labels
+
+    def predict_proba(self, X: object) -> Floats:
+        """p(y | x) [n, C]."""
+        check_is_fitted(self)
+        head = self.head_
+
+        def probabilities(coder: Coder, cells: Any) -> Tensor:
+            exact = copy.deepcopy(head).double() if dtype_of(coder) == torch.float64 else head
+            return torch.softmax(exact(coder.encode(cells)), dim=1)
+
+        out: Floats = self.model_._answers(X, probabilities)
+        return out
+
+    def _start(self) -> CoderEstimator:
+        from .stacked import StackedAutoencoder
+
+        if self.init is None:
+            return StackedAutoencoder()
+        fitted = hasattr(self.init, "coder_")
+        model: CoderEstimator = copy.deepcopy(self.init) if fitted else clone(self.init)
+        return model
+
+    def _labels(self, y: Any, n: int) -> Array:
+        """y as class numbers [n]."""
+        if y is None:
+            raise InputError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None: a label for each row"
+            )
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        if len(y) != n:
+            raise InputError(f"y has {len(y)} labels, but X has {n} rows")
+        labels: Array = y
+        self.classes_, at = np.unique(labels, return_inverse=True)
+        return at
+
+    def _check(self) -> None:
+        if self.init is not None and not isinstance(self.init, CoderEstimator):
+            raise ArgumentError(f"init must be an autoencoder, fitted or not. Got {self.init!r} instead.")
+        check_choice(self, "pretrained", [True, False])
+        check_number(self, "epochs", integer=True, low=1, choices=["auto"])
+        check_number(self, "batch_size", integer=True, low=1, choices=["auto"])
+        check_number(self, "learning_rate", low=0, open_low=True)
+        if self.training is not None and not isinstance(self.training, Training):
+            raise ArgumentError(f"training must be a tacit.Training. Got {self.training!r} instead.")
+
+    def __sklearn_clone__(self) -> NetworkClassifier:
+        twin: NetworkClassifier = _clone_parametrized(self)
+        twin.init = self.init  # by reference: scikit-learn's clone would forget what it learned
+        return twin
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def _learned(self) -> dict[str, Any]:
+        learned = super()._learned()
+        return learned | {"head_": dict(self.head_.state_dict())} if "head_" in learned else learned
+
+    def _restore(self, learned: dict[str, Any]) -> None:
+        weights = learned.pop("head_", None)
+        super()._restore(learned)
+        if weights is not None:
+            written, read = weights["weight"].shape
+            self.head_ = nn.Linear(read, written, device=self.model_._device())
+            self.head_.load_state_dict(weights)
+
+
+class Labels(nn.Module):
+    """-log p(y | x), averaged over a batch."""
+
+    def __init__(self, coder: Coder, head: nn.Linear, gaps: bool) -> None:
+        super().__init__()
+        self.encoder, self.head = coder.encoder, head
+        self._coder = [coder]  # in a list: its decoder is not trained here
+        self.gaps = gaps
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        coder = self._coder[0]
+        logits = self.head(coder.encode(coder.inputs.cells(batch, dtype_of(coder), self.gaps)))
+        assert batch.y is not None
+        loss = F.cross_entropy(logits.float(), batch.y, reduction="none")
+        right = (logits.argmax(1) == batch.y).float().mean()
+        return {"loss": weighted_mean(loss, batch.weight), "accuracy": right}
