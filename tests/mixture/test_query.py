@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tacit import JointMixture
-from tacit.errors import QueryError, TacitError
+from tacit.errors import ArgumentError, QueryError, TacitError
 
 
 def table(n: int = 400, seed: int = 0) -> dict[str, object]:
@@ -251,6 +251,82 @@ def test_bare_names_after_the_bar_choose_the_columns(model: JointMixture) -> Non
         [p(model, f"p(age > 30 | sees={s})") for s in ("yes", "no")]
     )
     assert model.query("p(income)", rows).table.num_rows == 2
+
+
+# ---- evidence as an object ------------------------------------------------------------------------------------------
+
+
+def test_evidence_in_any_form(model: JointMixture) -> None:
+    text = model.condition("25 <= age < 40, home town in {Bath, Ely}, sees=yes, doors missing")
+    mapping = model.condition({"Age": slice(25, 40), "home-town": {"Bath", "Ely"}, "sees": True, "doors": None})
+    assert text.log_evidence == pytest.approx(mapping.log_evidence, rel=1e-12)
+    assert text.weights == pytest.approx(mapping.weights)
+    assert text.weights.sum() == pytest.approx(1)
+    whole = model.query("p(income | 25 <= age < 40, home town in {Bath, Ely}, sees=yes)").value
+    assert text.query("p(income)").value == pytest.approx(whole)
+    assert mapping.query("p(income | age < 40)").value == pytest.approx(whole)
+    assert model.condition({}).log_evidence == pytest.approx(0, abs=1e-12)
+    table = model.condition({"age": [31.0, 40.0], "sees": [True, None]})
+    assert table.weights.shape == (2, model.n_components_)
+    assert table.log_evidence[1] == pytest.approx(model.query("p(age=40)").log_value)
+    with pytest.raises(ArgumentError, match="not both"):
+        model.condition({"age": 31, "sees": [True, None]})
+    with pytest.raises(QueryError, match="contradicts"):
+        model.condition("age > 3").query("p(sees | age < 2)")
+
+
+def test_draws_under_evidence_agree_with_the_answers(model: JointMixture) -> None:
+    n = 20_000
+    given = model.condition("age in {20, 25, 26, 44}, home town in {Bath, Ely}, width (cm) > 1, joined >= 2020-06-01")
+    rows = given.sample(n, random_state=0)
+    assert rows.column_names == list(table())
+    age, width = (np.asarray(rows[name]) for name in ("age", "width (cm)"))
+    assert set(age) == {20, 25, 26, 44}
+    assert width.min() > 1
+    assert min(rows["joined"].to_pylist()).isoformat() >= "2020-06-01"
+    for name, value in [("income", ">50K"), ("home town", "Bath"), ("age", 44)]:
+        share = np.mean([v == value for v in rows[name].to_pylist()])
+        expected = float(given.query(f"p({name} = {value})"))
+        assert share == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / n))
+    for name in ("width (cm)", "hours-per-week"):
+        draws = np.asarray(rows[name], dtype=float)
+        mean = given.query(f"E({name})")
+        assert draws.mean() == pytest.approx(float(mean), abs=4 * mean.table["sd"][0] / np.sqrt(n) + 1e-3)
+        assert draws.std() == pytest.approx(mean.table["sd"][0], rel=0.05)
+        middle = float(given.query(f"median({name})"))
+        assert abs((draws <= middle).mean() - 0.5) < (0.02 if name == "width (cm)" else 0.1)
+
+
+def test_each_row_of_evidence_gets_its_draws(model: JointMixture) -> None:
+    rows = {"age": [31.0, None, 50.0], "sees": [True, False, None]}
+    drawn = model.condition(rows).sample(2, random_state=0).to_pylist()
+    assert [r["sees"] for r in drawn[:4]] == [True, True, False, False]
+    assert [r["age"] for r in drawn[:2] + drawn[4:]] == [31, 31, 50, 50]
+    assert all(v is not None for r in drawn for v in r.values())
+
+
+# ---- information ----------------------------------------------------------------------------------------------------
+
+
+def test_information_by_enumeration(model: JointMixture) -> None:
+    for bar in ("", " | age > 30, sees=no"):
+        joint = model.query(f"p(income, home town{bar})").value
+        a, b = (model.query(f"p({name}{bar})").value for name in ("income", "home town"))
+        by_hand = sum(p * np.log(p / (a[i] * b[j])) for (i, j), p in joint.items())
+        answer = model.query(f"MI(income; home town{bar})")
+        assert float(answer) == pytest.approx(by_hand, rel=1e-9)
+        assert answer.table["bits"][0] == pytest.approx(by_hand / np.log(2))
+    assert float(model.query("MI(income; age)")) == pytest.approx(float(model.query("MI(age; income)")), rel=1e-12)
+
+
+def test_information_of_numbers_is_that_of_narrow_ranges(model: JointMixture) -> None:
+    """Processing tells no more, and narrow ranges hardly less."""
+    edges = np.linspace(-1, 5, 61)
+    ranges = [f"{a} < width (cm) <= {b}" for a, b in itertools.pairwise([-9.0, *edges.tolist(), 15.0])]
+    joint = np.array([[p(model, f"p({r}, sees={s})") for s in ("yes", "no")] for r in ranges])
+    by_ranges = (joint * np.log(joint / (joint.sum(1, keepdims=True) * joint.sum(0)))).sum()
+    found = float(model.query("MI(width (cm); sees)"))
+    assert by_ranges <= found <= by_ranges * 1.01
 
 
 # ---- refusals -------------------------------------------------------------------------------------------------------

@@ -75,6 +75,11 @@ def _both(p: Piece, q: Piece) -> Piece | None:
     return Interval(low, high)
 
 
+def possible(said: Said) -> bool:
+    """Whether it leaves anything."""
+    return bool(said.codes if isinstance(said, Levels) else said)
+
+
 def union(said: Sequence[Said]) -> Said:
     """One or another: pieces that overlap become one, and a single point counts for nothing beside a range.
 
@@ -294,7 +299,7 @@ class Variable:
         """log P(said | k) [K]; a density for a single point."""
         if said is None:
             return np.zeros(self.dist.K)
-        if not (said.codes if isinstance(said, Levels) else said):
+        if not possible(said):
             return np.full(self.dist.K, -np.inf)
         if isinstance(said, Levels):
             one: Doubles = self.log_p[said.codes[0]] if len(said.codes) == 1 else self.dist.log_mass(said)

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from ..errors import QueryError
 from .conditional import Columns
-from .evidence import FLIPPED, ORDER, Piece, Said, Value, Variable, ends, fold, intersect, loosely, union
+from .evidence import FLIPPED, ORDER, Piece, Said, Value, Variable, ends, fold, intersect, loosely, possible, union
 from .families.column import Levels
 
 VERBS = {
@@ -341,7 +341,7 @@ class _Reader:
     def checked(self, variable: Variable, said: Said, words: str, negated: bool, start: int) -> Term:
         if negated:
             said = variable.apart(said)
-        if not (said.codes if isinstance(said, Levels) else said):
+        if not possible(said):
             self.fail(f"no value of {variable.name} is {'anything but ' * negated}{words}", start)
         return Term(variable, said, f"{variable.name} is {'not ' * negated}{words}", start)
 

@@ -22,13 +22,14 @@ from ..em.engine import em
 from ..errors import ArgumentError
 from ..rng import generator
 from ..typing import Array, Doubles, Seed
+from .answer import Answer, Answers
+from .condition import ConditionalMixture, condition
 from .families.categorical import Categorical, CategoricalParams
 from .families.column import ColumnDistribution
 from .families.family import Cells
 from .families.normal import Normal, NormalParams
 from .families.product import Product
 from .mixture import Mixture, MixtureParams
-from .query import ask
 from .search import Candidate, Search, candidate, feature_space
 from .select import unite
 
@@ -250,13 +251,22 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
             frame = frame.set_column(frame.column_names.index(name), name, decoded[name])
         return frame
 
-    def query(self, question: str, rows: object = None) -> Any:
-        """The answer to a question such as ``"p(income | age > 40)"``: an ``Answer``; ``Answers`` for a table of rows.
+    def query(self, question: str, rows: object = None) -> Answer | Answers:
+        """The answer to p(this | that) and its like: ``"p(income | age > 40)"``, ``"E(hours | job=Sales)"``.
 
-        See ``tacit.mixture.grammar`` for what can be asked. Raises ``QueryError``, which points at the character.
+        With a table of evidence, the answers to the question for each of its ``rows``. ``tacit.mixture.grammar`` says
+        what can be asked. Raises ``QueryError``, which points at the character.
+        """
+        return self.condition(rows).query(question)
+
+    def condition(self, evidence: object) -> ConditionalMixture:
+        """The distribution of all columns given evidence, to be asked and sampled.
+
+        Evidence is text such as ``"age > 40, job in {Sales, Craft}"``; a mapping of column names to a value, a set of
+        values, ``slice(low, high)`` for low <= x < high, or None for a gap; or a table, for one distribution a row.
         """
         check_is_fitted(self)
-        return ask(self, question, rows)
+        return condition(self, evidence)
 
     def bic(self, X: object) -> float:
         """-2 log-likelihood + p log n, for p free parameters; lower is better."""

@@ -48,7 +48,7 @@ class Marginal:
 
     def cdf(self, x: Array) -> Doubles:
         """P(x_j <= x | E) [n, b]."""
-        return self.weights @ self._cdf(x).T
+        return self.weights @ self.component_cdf(x).T
 
     def quantile(self, q: float) -> Doubles:
         """The least value x with P(x_j <= x | E) >= q [n]; a recorded one where values are recorded to a step."""
@@ -65,9 +65,19 @@ class Marginal:
         left = right - (grid[1] - grid[0])
         for _ in range(20):  # bisection within the grid's cell, every row on its own
             middle = 0.5 * (left + right)
-            reached = (self.weights * self._cdf(middle)).sum(axis=1) >= q
+            reached = (self.weights * self.component_cdf(middle)).sum(axis=1) >= q
             left, right = np.where(reached, left, middle), np.where(reached, middle, right)
         return np.ceil(right / h - 0.5 - 1e-9) * h if h else right
+
+    def roots(self, levels: Doubles) -> Doubles:
+        """Where one distribution reaches several cumulative probabilities, by bisection [L]."""
+        low, high = self.span(float(np.minimum(levels, 1 - levels).min()) / 4)
+        left, right = np.full(len(levels), low), np.full(len(levels), high)
+        for _ in range(48):
+            middle = 0.5 * (left + right)
+            reached = self.cdf(middle)[0] >= levels
+            left, right = np.where(reached, left, middle), np.where(reached, middle, right)
+        return right
 
     def mode(self) -> Mode:
         """The likeliest recorded value, else the likeliest point mass, else the peak of the density."""
@@ -83,12 +93,12 @@ class Marginal:
             return self._best(points, np.array(each) - self.log_norm, False)
         near = np.clip(self.dist.mean(), low, high)
         points = np.unique(np.concatenate([np.linspace(low, high, CELLS // 4 + 1), near, atoms]))
-        found = self._best(points, self._density(points), True)
+        found = self._best(points, self.component_log_density(points), True)
         if len(self.weights) == 1:
             for _ in range(6):
                 i = int(np.searchsorted(points, found.value[0]))
                 points = np.linspace(points[max(i - 1, 0)], points[min(i + 1, len(points) - 1)], 33)
-                found = self._best(points, self._density(points), True)
+                found = self._best(points, self.component_log_density(points), True)
         if not h:
             return found
         value = np.round(found.value / h) * h
@@ -113,11 +123,11 @@ class Marginal:
     def log_density(self, x: Array) -> Doubles:
         """log p(x | E) [n, b], within what is said."""
         with np.errstate(divide="ignore"):
-            return np.log(self.weights @ np.exp(self._density(x)).T)
+            return np.log(self.weights @ np.exp(self.component_log_density(x)).T)
 
     # Per component.
 
-    def _cdf(self, x: Array) -> Doubles:
+    def component_cdf(self, x: Array) -> Doubles:
         """P(x_j <= x | k, said) [b, K]."""
         if self.pieces is None:
             return self.dist.cdf(x)
@@ -132,7 +142,7 @@ class Marginal:
             out += np.where((top > low)[:, None], self._share(below), 0.0)
         return out
 
-    def _density(self, x: Array) -> Doubles:
+    def component_log_density(self, x: Array) -> Doubles:
         """log p(x | k, said) [b, K]."""
         with np.errstate(invalid="ignore"):
             inside = np.array([self._holds(v) for v in x])[:, None]
@@ -175,7 +185,7 @@ class Marginal:
 
     def _first(self, x: Array, upper: Array, q: float) -> Doubles:
         """The first x whose end the cumulative probability q is reached at [n]."""
-        F, at = self._cdf(upper), np.empty(len(self.weights), dtype=np.int64)
+        F, at = self.component_cdf(upper), np.empty(len(self.weights), dtype=np.int64)
         for rows in slabs(len(at), len(x)):
             reached = self.weights[rows] @ F.T >= q
             at[rows] = np.where(reached.any(axis=1), reached.argmax(axis=1), len(x) - 1)

@@ -4,74 +4,25 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 from typing import Any, NoReturn
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ..data.table import Table
 from ..errors import QueryError
 from ..typing import Doubles
 from .answer import Answer, Answers
 from .bins import bins
-from .conditional import Cell, Columns, Conditional
+from .conditional import Cell, Conditional
 from .evidence import Said, Value, Variable, ends, intersect
 from .families.column import Levels
-from .grammar import Grammar, Question, Term
-from .rows import log_rows
-
-_KNOWN: WeakKeyDictionary[Any, tuple[Any, Grammar]] = WeakKeyDictionary()  # model -> its arrays, what to say of them
-
-
-def grammar_of(model: Any) -> Grammar:
-    """What can be asked of a fitted model; made once for each fit."""
-    made_for, grammar = _KNOWN.get(model, (None, None))
-    if grammar is None or made_for is not model.part_weights_:
-        grammar = Grammar(Columns(model))
-        _KNOWN[model] = (model.part_weights_, grammar)
-    return grammar
-
-
-def ask(model: Any, text: str, rows: object = None) -> Answer | Answers:
-    """The answer to a question; with a table of evidence, to the same question for each of its rows."""
-    grammar = grammar_of(model)
-    question = grammar.question(text)
-    said = _evidence(question.given, question.text, rows is not None)
-    if rows is None:
-        return _one(question, Conditional(grammar.columns, said))
-    table = model._conform(rows) if model.array_ else Table.conform(rows, model.schema_, partial=True)
-    free = [t.variable.name for t in question.given if t.said is None and not t.missing]
-    asked = {t.variable.name for t in question.targets}
-    names = free or [name for name in table.schema.names if name not in asked and name not in said]
-    for term in question.given:
-        if term.variable.name in free and term.variable.name not in table.schema.names:
-            raise QueryError(f"the table of evidence has no column {term.variable.name!r}", question.text, term.at)
-    if not names:
-        raise QueryError("the table of evidence has no column that is evidence for this question")
-    return _many(question, Conditional(grammar.columns, said, log_rows(grammar.columns, table, names)))
-
-
-def _evidence(terms: Sequence[Term], text: str, rows: bool) -> dict[str, Said]:
-    said: dict[str, Said] = {}
-    for term in terms:
-        name = term.variable.name
-        if term.said is None:
-            if not term.missing and not rows:
-                hint = f"say {name}=..., or {name} missing; or give a table of evidence"
-                raise QueryError(f"what is {name}? {hint}", text, term.at)
-            continue
-        both = intersect(said.get(name), term.said)
-        if not (both.codes if isinstance(both, Levels) else both):
-            raise QueryError(f"the evidence contradicts itself: no {name} is all of that", text, term.at)
-        said[name] = both
-    return said
-
+from .grammar import Question, Term
+from .information import mutual_information
 
 # One question.
 
 
-def _one(question: Question, conditional: Conditional) -> Answer:
+def one(question: Question, conditional: Conditional) -> Answer:
+    """The answer to one question."""
     words = _words(question)
     common: dict[str, Any] = {"question": question.text, "log_evidence": float(conditional.log_evidence[0])}
     notes = _notes(question)
@@ -91,7 +42,7 @@ def _one(question: Question, conditional: Conditional) -> Answer:
     if verb == "argmax":
         return _most_likely(question, conditional, words, notes, common)
     if verb == "MI":
-        raise QueryError("MI is not there yet", question.text, 0)
+        return _information(question, conditional, words, notes, common)
     variable = _only(question)
     if verb in ("E", "Var", "sd"):
         mean, variance = (float(v[0]) for v in _moments(variable, conditional))
@@ -187,6 +138,28 @@ def _most_likely(
     )
 
 
+def _information(
+    question: Question, conditional: Conditional, words: str, notes: tuple[str, ...], common: dict[str, Any]
+) -> Answer:
+    fixed, free = _targets(question)
+    if fixed or len(question.targets) != 2:
+        _refuse(question, question.targets[-1], "mutual information is of two columns: MI(a; b), or MI(a; b | c=...)")
+    a, b = free
+    said = (conditional.said.get(a.name), conditional.said.get(b.name))
+    found = mutual_information(conditional.weights[0], a, b, said)
+    table: dict[str, list[Any]] = {"nats": [found.nats], "bits": [found.bits]}
+    for variable, entropy in zip(free, found.entropy, strict=True):
+        if entropy:
+            table[f"of the entropy of {variable.name}"] = [found.nats / entropy]
+    given = words.split(", given that ", 1)
+    said_so = (
+        f"the mutual information of {words}: how much knowing one tells of the other"
+        if len(given) == 1
+        else (f"the mutual information of {given[0]} among rows where {given[1]}")
+    )
+    return Answer(words=said_so, kind="information", value=found.nats, table=table, notes=notes, **common)
+
+
 def _moments(variable: Variable, conditional: Conditional) -> tuple[Doubles, Doubles]:
     if variable.numeric:
         return conditional.marginal(variable.name).moments()
@@ -199,7 +172,8 @@ def _moments(variable: Variable, conditional: Conditional) -> tuple[Doubles, Dou
 # The same question for each row.
 
 
-def _many(question: Question, conditional: Conditional) -> Answers:
+def many(question: Question, conditional: Conditional) -> Answers:
+    """The answers for each row of evidence."""
     verb, words, notes = question.verb, _words(question), _notes(question)
     columns: dict[str, Any] = {}
     if verb == "p":

@@ -1,0 +1,186 @@
+"""Evidence as an object: p(all columns | evidence), to be asked and drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from ..data.table import Table
+from ..errors import ArgumentError, QueryError
+from ..rng import generator
+from ..typing import Array, Doubles, Seed
+from .answer import Answer, Answers
+from .conditional import Columns, Conditional
+from .evidence import Said, Variable, intersect, possible
+from .families.column import Interval, Levels
+from .grammar import Grammar, Term, shown
+from .query import many, one
+from .rows import log_rows
+
+_KNOWN: WeakKeyDictionary[Any, tuple[Any, Grammar]] = WeakKeyDictionary()  # model -> its arrays, what to say of them
+
+
+def grammar_of(model: Any) -> Grammar:
+    """What can be said of a fitted model; made once for each fit."""
+    made_for, grammar = _KNOWN.get(model, (None, None))
+    if grammar is None or made_for is not model.part_weights_:
+        grammar = Grammar(Columns(model))
+        _KNOWN[model] = (model.part_weights_, grammar)
+    return grammar
+
+
+class ConditionalMixture:
+    """The distribution of all columns given evidence: a mixture again, with other weights.
+
+    Made by ``JointMixture.condition``. With a table as evidence it is one such distribution for each row.
+
+    Attributes
+    ----------
+    log_evidence : float, or array [n]
+        log p(evidence): a density in the units of its columns where a number has no recorded step.
+    weights : array [K], or [n, K]
+        p(component | evidence).
+    """
+
+    def __init__(self, model: Any, terms: Sequence[Term] = (), table: Table | None = None, text: str = "") -> None:
+        self._model, self._grammar, self._terms, self._table = model, grammar_of(model), tuple(terms), table
+        self._said = collect({}, terms, text)
+
+    @property
+    def log_evidence(self) -> Any:
+        log_p = self._conditional(self._said).log_evidence
+        return float(log_p[0]) if self._table is None else log_p
+
+    @property
+    def weights(self) -> Doubles:
+        of_part = self._conditional(self._said).weights
+        out: Doubles = of_part @ np.eye(self._model.n_components_)[self._model.part_component_]
+        return out[0] if self._table is None else out
+
+    def query(self, question: str) -> Answer | Answers:
+        """The answer to a question, given this evidence and what stands after its own bar; one a row for a table."""
+        asked = self._grammar.question(question)
+        rows = self._table is not None
+        bare = {t.variable.name for t in asked.given if t.said is None and not t.missing}
+        for term in asked.given:
+            name = term.variable.name
+            if name in bare and not rows:
+                hint = f"say {name}=..., or {name} missing; or give a table of evidence"
+                raise QueryError(f"what is {name}? {hint}", asked.text, term.at)
+            if name in bare and self._table is not None and name not in self._table.schema.names:
+                raise QueryError(f"the table of evidence has no column {name!r}", asked.text, term.at)
+        said = collect(self._said, asked.given, asked.text)
+        asked = asked._replace(given=(*self._terms, *asked.given))
+        if not rows:
+            return one(asked, self._conditional(said))
+        targets = {t.variable.name for t in asked.targets}
+        return many(asked, self._conditional(said, bare or None, targets))
+
+    def sample(self, n_samples: int = 1, random_state: Seed = None) -> Any:
+        """New rows as the evidence has them: a ``pyarrow.Table``, or an array where ``fit`` was given one.
+
+        For a table of evidence, ``n_samples`` for each of its rows, one after the other.
+        """
+        if n_samples < 1:
+            raise ArgumentError(f"Invalid value for 'n_samples': {n_samples}. At least one sample is needed.")
+        rng = generator(self._model.random_state if random_state is None else random_state)
+        each = 1 if self._table is None else n_samples
+        w = np.repeat(self._conditional(self._said).weights, each, axis=0)  # [1 or n, M]
+        cumulative = np.cumsum(w, axis=1)
+        u = rng.random(n_samples if self._table is None else len(w)) * cumulative[:, -1]
+        z = (u[:, None] > cumulative).sum(axis=1)
+        variables = self._grammar.columns.variables
+        cells = {name: _draw(v, self._said.get(name), z, rng) for name, v in variables.items()}
+        for name, known in self._cells().items():
+            known = np.repeat(known, each)
+            cells[name] = np.where(np.isnan(known), cells[name], known)
+        schema = self._model.schema_
+        x = np.column_stack([np.empty((len(z), 0)), *(cells[c.name] for c in schema.numeric)])
+        codes = np.column_stack([np.empty((len(z), 0)), *(cells[c.name] for c in schema.categorical)])
+        return x if self._model.array_ else schema.decode(x, codes.astype(np.int32))
+
+    def _cells(self) -> dict[str, Array]:
+        """What the rows of a table of evidence hold, codes for categories, NaN for a gap."""
+        if self._table is None:
+            return {}
+        block, schema = self._table.block, self._table.schema
+        out = {c.name: np.asarray(block.x[:, j], np.float64) for j, c in enumerate(schema.numeric)}
+        for j, c in enumerate(schema.categorical):
+            assert block.codes is not None
+            out[c.name] = np.where(block.codes[:, j] < 0, np.nan, block.codes[:, j])
+        return {name: x for name, x in out.items() if name not in self._said}
+
+    def _conditional(
+        self, said: Mapping[str, Said], only: Iterable[str] | None = None, but: Iterable[str] = ()
+    ) -> Conditional:
+        columns = self._grammar.columns
+        if self._table is None:
+            return Conditional(columns, said)
+        there = set(self._table.schema.names) if only is None else set(only)
+        names = there - set(but) - set(said)
+        if not names:
+            raise QueryError("the table of evidence has no column that is evidence for this question")
+        return Conditional(columns, said, log_rows(columns, self._table, sorted(names)))
+
+
+def condition(model: Any, evidence: object) -> ConditionalMixture:
+    """Evidence in any form: words, a mapping of single values, or a table."""
+    if evidence is None:
+        return ConditionalMixture(model)
+    if isinstance(evidence, str):
+        return ConditionalMixture(model, grammar_of(model).terms(evidence), text=evidence)
+    if isinstance(evidence, Mapping):
+        many_cells = [not isinstance(v, str | set | frozenset | slice) and np.ndim(v) > 0 for v in evidence.values()]
+        if not any(many_cells):
+            return ConditionalMixture(model, [_term(model, str(k), v) for k, v in evidence.items()])
+        if not all(many_cells):
+            raise ArgumentError("evidence holds one value of each column, or a list of them for each column: not both")
+    table = model._conform(evidence) if model.array_ else Table.conform(evidence, model.schema_, partial=True)
+    return ConditionalMixture(model, table=table)
+
+
+def _term(model: Any, name: str, value: Any) -> Term:
+    """One entry of a mapping: a value, a set of values, slice(low, high) for low <= x < high, None for a gap."""
+    variable = grammar_of(model).columns.find(name)
+    if value is None or (isinstance(value, float) and value != value):
+        return Term(variable, None, f"{variable.name} is not known", 0, missing=True)
+    if isinstance(value, slice):
+        said: Said | None = None
+        for op, end in ((">=", value.start), ("<", value.stop)):
+            if end is not None:
+                said = intersect(said, variable.compare(op, end))
+        if said is None:
+            return Term(variable, None, f"{variable.name} is not known", 0, missing=True)
+    else:
+        said = variable.among(value) if isinstance(value, set | frozenset) else variable.equal(value)
+    return Term(variable, said, f"{variable.name} is {shown(variable, said)}", 0)
+
+
+def collect(before: Mapping[str, Said], terms: Iterable[Term], text: str) -> dict[str, Said]:
+    """What the terms say of each column, all at once."""
+    said = dict(before)
+    for term in terms:
+        if term.said is not None:
+            name = term.variable.name
+            said[name] = intersect(said.get(name), term.said)
+            if not possible(said[name]):
+                at = term.at if text else None
+                raise QueryError(f"the evidence contradicts itself: no {name} is all of that", text, at)
+    return said
+
+
+def _draw(variable: Variable, said: Said | None, z: Array, rng: np.random.Generator) -> Array:
+    """One draw from component z_i for each i, within what is said [n]."""
+    if said is None or isinstance(said, Levels):
+        return variable.dist.sample(z, rng, said)
+    log_p = np.array([variable.log_prob((piece,)) for piece in said])[:, z]  # [P, n]
+    cumulative = np.cumsum(np.exp(log_p - log_p.max(axis=0)), axis=0)
+    which = (rng.random(len(z)) * cumulative[-1] > cumulative).sum(axis=0)
+    out = np.empty(len(z))
+    for i, piece in enumerate(said):
+        rows = np.flatnonzero(which == i)
+        out[rows] = variable.dist.sample(z[rows], rng, piece) if isinstance(piece, Interval) else piece.x
+    return out
