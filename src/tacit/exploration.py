@@ -21,8 +21,9 @@ from .data.table import Table
 from .errors import ArgumentError, DataNotice
 from .findings.atlas import atlas
 from .findings.columns import View, missing, summaries, views
+from .findings.conditional import conditional
 from .findings.groups import describe
-from .findings.relations import relations, ties
+from .findings.relations import Ties, relations, ties
 from .findings.selection import decision, opening
 from .findings.unlikely import ROWS, Product, judge, unlikely
 from .mixture.joint import JointMixture
@@ -183,6 +184,7 @@ class Exploration:
             | {"list": groups, "effects": _effects(sample, effect)},
             "map": picture,
             "unlikely": strange,
+            "conditional": self._conditional(entries, tied, groups, least),
             "relations": relations(tied),
             "columns": entries,
             "missing": gaps,
@@ -191,6 +193,21 @@ class Exploration:
         found |= opening(found)
         plain_: dict[str, Any] = plain(found)
         return plain_
+
+    def _conditional(
+        self, entries: list[dict[str, Any]], tied: Ties, groups: list[dict[str, Any]], least: int
+    ) -> dict[str, Any]:
+        names = [g["name"] for g in groups]
+        total = {v.schema.name: float(s) for v, s in zip(tied.views, tied.strength.sum(axis=1), strict=True)}
+        return conditional(
+            self.model, entries, total, self._part_group(), names, self._judged.support, self.source.shape[0], least
+        )
+
+    def _part_group(self) -> Array:
+        """The group of each part of the density in the order of the page, from 0 [M]; -1 for none."""
+        place = np.full(self.model.n_components_, -1)
+        place[self._order] = np.arange(len(self._order))
+        return place[self.model.part_component_]
 
     def _facts(self, entries: list[dict[str, Any]], gaps: dict[str, Any], rows: bool) -> dict[str, Any]:
         return {

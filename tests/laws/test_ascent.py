@@ -132,6 +132,15 @@ def test_the_laws_of_a_latent_model(name: str) -> None:
     check_latent_model(case.model, case.source, case.params, steps=4)
 
 
+def test_components_without_rows_leave_the_bound_finite() -> None:
+    """π_k = 0 and N_k = 0: what nobody is in adds nothing to J, and no warning."""
+    model, source, start = mixture(Gaussian("diag"), as_source(X))
+    empty = start._replace(log_weights=np.array([-np.inf, *np.log([0.5, 0.5])]))
+    stats = source.reduce(lambda block: model.expect(empty, block))
+    assert stats.counts[0] == 0
+    assert model.bound(stats, empty, empty) == pytest.approx(stats.objective, rel=1e-6)
+
+
 @pytest.mark.parametrize(
     "model",
     [tacit.KMeans(K, random_state=0), tacit.GaussianMixture(K, random_state=0), tacit.JointMixture(K, random_state=0)],

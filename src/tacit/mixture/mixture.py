@@ -71,7 +71,7 @@ class Mixture(LatentModel[MixtureParams, MixtureStats]):
         # Σ_k N_k log π_k + Σ_ik w_i r_ik log p(x_i | θ_k), and the penalty of the fit, a constant per component
         log_weights = params.log_weights + self.family.penalty(params.theta)
         some = stats.counts > 0
-        return float((stats.counts * log_weights)[some].sum()) + self.family.expected(stats.parts, params.theta)
+        return float((stats.counts[some] * log_weights[some]).sum()) + self.family.expected(stats.parts, params.theta)
 
     def about(self, stats: MixtureStats, old: MixtureParams, new: MixtureParams) -> MixtureStats:
         return stats._replace(parts=self.family.about(stats.parts, old.theta, new.theta))

@@ -81,17 +81,24 @@
     const narrow = matchMedia("(max-width: 600px)").matches;
     const config = { responsive: true, displaylogo: false, scrollZoom: false, displayModeBar: narrow ? false : "hover" };
     config.modeBarButtonsToRemove = ["lasso2d", "select2d", "autoScale2d"];
+    const plot = async (div, data, layout) => {
+      const zooms = div.dataset.figure === "map" && !narrow; // elsewhere a drag scrolls the page
+      const own = zooms ? config : { ...config, displayModeBar: false };
+      div.textContent = "";
+      await Plotly.newPlot(div, data, paint(zooms ? layout : { ...layout, dragmode: false }), own);
+      drawn.push(div);
+      await new Promise((next) => setTimeout(next));
+    };
     for (const div of document.querySelectorAll("[data-figure]")) {
       const { data, layout } = figures[div.dataset.figure];
       if (narrow && data.length > 3 && layout.legend) {
         layout.height += 19 * data.length; // names below the figure, one a line
         Object.assign(layout.legend, { y: -60 / (layout.height - 19 * data.length), yanchor: "top" });
       }
-      div.textContent = "";
-      await Plotly.newPlot(div, data, paint(layout), config);
-      drawn.push(div);
-      await new Promise((next) => setTimeout(next));
+      await plot(div, data, layout);
     }
+    const host = document.getElementById("ask-here");
+    if (host) await conditional(host, figures.conditional, plot);
     root.dataset.figures = "drawn";
   };
   draw().catch((error) => {

@@ -38,7 +38,9 @@ def page(findings: Mapping[str, Any]) -> str:
     """
     drawn = {p.key: p for p in pictures(findings)}
     figures = {key: _slim(p.figure) for key, p in drawn.items()}
-    script = _file("page.js").rstrip("\n")
+    if findings["conditional"]["columns"]:
+        figures["conditional"] = findings["conditional"]
+    script = "".join(_file(name) for name in ("conditional.js", "page.js")).rstrip("\n")
     library, allowed = plotly()
     environment = Environment(
         loader=PackageLoader("tacit.report", "."),
