@@ -22,7 +22,7 @@ def bins(variable: Variable, conditional: Conditional) -> list[Cell]:
         rest = intersect(rest, variable.apart(cell.said))
     outside = conditional.given({variable.name: rest}) if cells else conditional
     marginal = outside.marginal(variable.name)
-    low, high = float(marginal.quantile(0.01).min()), float(marginal.quantile(0.99).max())
+    low, high = marginal.overall().roots(np.array([0.01, 0.99])).tolist()
     width = _round_width((high - low) / (FEW - 2), variable.step)
     first = math.floor(low / width) * width
     edges = first + width * np.arange(1, max(2, math.ceil((high - first) / width)))

@@ -18,7 +18,7 @@ from .evidence import Said, Variable, intersect, possible
 from .families.column import Interval, Levels
 from .grammar import Grammar, Term, shown
 from .query import many, one
-from .rows import log_rows
+from .rows import cells_of
 
 _KNOWN: WeakKeyDictionary[Any, tuple[Any, Grammar]] = WeakKeyDictionary()  # model -> its arrays, what to say of them
 
@@ -123,7 +123,7 @@ class ConditionalMixture:
         names = there - set(but) - set(said)
         if not names:
             raise QueryError("the table of evidence has no column that is evidence for this question")
-        return Conditional(columns, said, log_rows(columns, self._table, sorted(names)))
+        return Conditional(columns, said, (cells_of(columns, self._table, names), self._table.n))
 
 
 def condition(model: Any, evidence: object) -> ConditionalMixture:

@@ -16,6 +16,7 @@ from ..typing import Array, Doubles
 from .evidence import Said, Variable, intersect, nearest, pick
 from .families.column import Levels
 from .marginal import Marginal
+from .rows import Cells, posterior
 
 
 class Columns:
@@ -64,34 +65,29 @@ class Cell(NamedTuple):
 class Conditional:
     """The distribution of all columns given evidence; of one question, or of each of n rows at once.
 
-    ``log_rows`` [n, M] is the log-likelihood of each part for cells that differ from row to row, beside what is
-    ``said`` of columns once and for all.
+    ``rows`` are cells that differ from row to row, and how many rows there are, beside what is ``said`` of columns once
+    and for all.
     """
 
-    def __init__(self, columns: Columns, said: Mapping[str, Said], log_rows: Doubles | None = None) -> None:
-        self.columns, self.said, self.log_rows = columns, dict(said), log_rows
-        joint = columns.log_weights + columns.log_likelihood(self.said)
-        log_joint = joint[None] if log_rows is None else joint + log_rows
-        self.single = log_rows is None
-        top = log_joint.max(axis=1, keepdims=True)
-        possible = np.isfinite(top)
-        with np.errstate(invalid="ignore"):
-            p = np.exp(log_joint - np.where(possible, top, 0.0))
-        total = p.sum(axis=1, keepdims=True)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            self.weights: Doubles = p / total  # [n, M], p(m | E)
-            self.log_evidence: Doubles = (top + np.log(total))[:, 0]  # [n]
-        if not possible.all():
-            self._impossible(np.flatnonzero(~possible[:, 0]))
+    def __init__(
+        self, columns: Columns, said: Mapping[str, Said], rows: tuple[Sequence[Cells], int] | None = None
+    ) -> None:
+        self.columns, self.said, self.rows = columns, dict(said), rows
+        log_joint = columns.log_weights + columns.log_likelihood(self.said)
+        self.weights: Doubles  # [n, M], p(m | E)
+        self.log_evidence: Doubles  # [n]
+        self.weights, self.log_evidence = posterior(log_joint, *(rows or ((), 1)))
+        if np.isneginf(self.log_evidence).any():
+            self._impossible(np.flatnonzero(np.isneginf(self.log_evidence)))
 
     def _impossible(self, rows: Array) -> None:
-        where = "" if self.single else f" in row {rows[0]} (the first is 0)"
+        where = "" if self.rows is None else f" in row {rows[0]} (the first is 0)"
         raise QueryError(f"the evidence{where} has probability zero under this model: nothing follows from it")
 
     def given(self, more: Mapping[str, Said]) -> Conditional:
         """The same with more evidence."""
         both = {name: intersect(self.said.get(name), said) for name, said in more.items()}
-        return Conditional(self.columns, self.said | both, self.log_rows)
+        return Conditional(self.columns, self.said | both, self.rows)
 
     # Probabilities.
 

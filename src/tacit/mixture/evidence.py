@@ -302,8 +302,11 @@ class Variable:
         if not possible(said):
             return np.full(self.dist.K, -np.inf)
         if isinstance(said, Levels):
-            one: Doubles = self.log_p[said.codes[0]] if len(said.codes) == 1 else self.dist.log_mass(said)
-            return one
+            if len(said.codes) == 1:
+                one: Doubles = self.log_p[said.codes[0]]
+                return one
+            some: Doubles = np.logaddexp.reduce(self.log_p[list(said.codes)])
+            return np.minimum(some, 0.0)
         each = [self._piece(piece) for piece in said]
         total: Doubles = each[0] if len(each) == 1 else np.logaddexp.reduce(each)
         return total

@@ -32,6 +32,12 @@ class Marginal:
         self.pieces: tuple[Piece, ...] | None = said  # type: ignore[assignment]
         self.log_norm = variable.log_prob(said)  # [K]
 
+    def overall(self) -> Marginal:
+        """The same for all rows together."""
+        if len(self.weights) == 1:
+            return self
+        return Marginal(self.variable, self.pieces, self.weights.mean(axis=0, keepdims=True))
+
     def moments(self) -> tuple[Doubles, Doubles]:
         """Mean and variance [n]: E[x] = Σ w_k m_k, Var[x] = Σ w_k (v_k + (m_k - E[x])²)."""
         if self.pieces is None:
@@ -52,11 +58,11 @@ class Marginal:
 
     def quantile(self, q: float) -> Doubles:
         """The least value x with P(x_j <= x | E) >= q [n]; a recorded one where values are recorded to a step."""
-        low, high = self.span(min(q, 1 - q) / 4)
         h = self.variable.step
         if len(self.weights) == 1:
-            x = np.array([_sections(lambda x: self.cdf(x)[0] >= q, low, high)])
+            x = self.roots(np.array([q]))
             return np.ceil(x / h - 0.5 - 1e-9) * h if h else x
+        low, high = self.span(min(q, 1 - q) / 4)
         if h and (high - low) / h <= CELLS:
             steps = np.arange(math.floor(low / h), math.ceil(high / h) + 1) * h
             return self._first(steps, steps + h / 2, q)
@@ -70,14 +76,18 @@ class Marginal:
         return np.ceil(right / h - 0.5 - 1e-9) * h if h else right
 
     def roots(self, levels: Doubles) -> Doubles:
-        """Where one distribution reaches several cumulative probabilities, by bisection [L]."""
+        """Where one distribution reaches several cumulative probabilities [L], by cuts into ever smaller parts."""
         low, high = self.span(float(np.minimum(levels, 1 - levels).min()) / 4)
-        left, right = np.full(len(levels), low), np.full(len(levels), high)
-        for _ in range(48):
-            middle = 0.5 * (left + right)
-            reached = self.cdf(middle)[0] >= levels
-            left, right = np.where(reached, left, middle), np.where(reached, middle, right)
-        return right
+        left, width = np.full(len(levels), low), high - low
+        parts = max(4, 64 // len(levels))
+        cuts = np.arange(1, parts + 1) / parts
+        while width > 1e-13 * max(abs(low), abs(high), high - low):
+            x = left[:, None] + width * cuts  # [L, parts]
+            reached = self.cdf(x.ravel())[0].reshape(x.shape)[:, :-1] >= levels[:, None]
+            at = np.where(reached.any(axis=1), reached.argmax(axis=1), parts - 1)
+            width = width / parts
+            left = left + at * width
+        return left + width
 
     def mode(self) -> Mode:
         """The likeliest recorded value, else the likeliest point mass, else the peak of the density."""
@@ -204,15 +214,3 @@ def _moments(dist: ColumnDistribution, piece: Piece) -> tuple[Doubles, Doubles]:
     if isinstance(piece, Value):
         return np.full(dist.K, piece.x), np.zeros(dist.K)
     return dist.mean(piece), dist.variance(piece)
-
-
-def _sections(reached: object, low: float, high: float) -> float:
-    """The least x in (low, high] at which an increasing condition holds, by cuts into 64 parts."""
-    for _ in range(12):
-        if high - low <= 1e-12 * max(abs(low), abs(high), 1e-300):
-            break
-        x = np.linspace(low, high, 65)[1:]
-        holds = reached(x)  # type: ignore[operator]
-        i = int(holds.argmax()) if holds.any() else len(x) - 1
-        low, high = (float(x[i - 1]) if i else low), float(x[i])
-    return high

@@ -2,42 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..data.table import Table
-from ..typing import Doubles
-from .conditional import Columns
+from ..typing import Array, Doubles
+from .evidence import Variable
 from .families.column import Interval
+from .marginal import slabs
+
+if TYPE_CHECKING:
+    from .conditional import Columns
 
 
-def log_rows(columns: Columns, table: Table, names: Sequence[str]) -> Doubles:
-    """Σ_j log P(cell ij | m) [n, M] over the observed cells of some columns; a gap says nothing.
+class Cells(NamedTuple):
+    """The cells of one column: log P(value | m) of each distinct value [U, M], and which one each row has [n]."""
+
+    log_p: Doubles
+    which: Array
+
+
+def cells_of(columns: Columns, table: Table, names: Container[str]) -> list[Cells]:
+    """The cells of some columns of a table; a gap is a value of log probability 0.
 
     Every distinct number is looked at once; one that was recorded to a step has the probability of that step.
     """
     block, schema = table.block, table.schema
-    total = np.zeros((table.n, len(columns.log_weights)))
+    out = []
     for j, column in enumerate(schema.numeric):
         if column.name in names:
-            total += _number(columns, column.name, np.asarray(block.x[:, j], dtype=np.float64))
+            out.append(_number(columns.variables[column.name], np.asarray(block.x[:, j], dtype=np.float64)))
     for j, column in enumerate(schema.categorical):
         if column.name in names:
             assert block.codes is not None
             log_p = columns.variables[column.name].log_p  # [C, M]
-            total += np.concatenate([log_p, np.zeros((1, log_p.shape[1]))])[block.codes[:, j]]
-    return total
+            log_p = np.concatenate([log_p, np.zeros((1, log_p.shape[1]))])
+            out.append(Cells(log_p, np.where(block.codes[:, j] < 0, len(log_p) - 1, block.codes[:, j])))
+    return out
 
 
-def _number(columns: Columns, name: str, x: Doubles) -> Doubles:
-    variable = columns.variables[name]
-    values, where = np.unique(x, return_inverse=True)
-    gaps = np.isnan(values)
-    seen, h = values[~gaps], variable.step
-    log_p = np.zeros((len(values), len(columns.log_weights)))
+def posterior(log_joint: Doubles, cells: Sequence[Cells], n: int) -> tuple[Doubles, Doubles]:
+    """p(m | row) [n, M] and log p(row) [n] from log π_m + log P_m(what is said of all rows) [M]."""
+    weights, log_p = np.empty((n, len(log_joint))), np.empty(n)
+    for rows in slabs(n, 64 * len(log_joint)):
+        w = weights[rows]
+        w[:] = log_joint
+        for cell in cells:
+            w += cell.log_p[cell.which[rows]]
+        top = w.max(axis=1, keepdims=True)
+        w -= np.where(np.isfinite(top), top, 0.0)
+        np.exp(w, out=w)
+        total = w.sum(axis=1, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            w /= total
+            log_p[rows] = (top + np.log(total))[:, 0]
+    return weights, log_p
+
+
+def _number(variable: Variable, x: Doubles) -> Cells:
+    values, which = np.unique(x, return_inverse=True)  # NaN is the last of them
+    seen, h = values[~np.isnan(values)], variable.step
+    log_p = np.zeros((len(values), variable.dist.K))
     if len(seen):
-        log_p[~gaps] = (
-            variable.dist.log_mass(Interval(seen - h / 2, seen + h / 2)) if h else variable.dist.log_prob(seen)
-        )
-    return log_p[where]
+        ends = Interval(seen - h / 2, seen + h / 2)
+        log_p[: len(seen)] = variable.dist.log_mass(ends) if h else variable.dist.log_prob(seen)
+    return Cells(log_p, which)
