@@ -257,27 +257,27 @@ def test_bare_names_after_the_bar_choose_the_columns(model: JointMixture) -> Non
 
 
 def test_evidence_in_any_form(model: JointMixture) -> None:
-    text = model.condition("25 <= age < 40, home town in {Bath, Ely}, sees=yes, doors missing")
-    mapping = model.condition({"Age": slice(25, 40), "home-town": {"Bath", "Ely"}, "sees": True, "doors": None})
+    text = model.given("25 <= age < 40, home town in {Bath, Ely}, sees=yes, doors missing")
+    mapping = model.given({"Age": slice(25, 40), "home-town": {"Bath", "Ely"}, "sees": True, "doors": None})
     assert text.log_evidence == pytest.approx(mapping.log_evidence, rel=1e-12)
     assert text.weights == pytest.approx(mapping.weights)
     assert text.weights.sum() == pytest.approx(1)
     whole = model.query("p(income | 25 <= age < 40, home town in {Bath, Ely}, sees=yes)").value
     assert text.query("p(income)").value == pytest.approx(whole)
     assert mapping.query("p(income | age < 40)").value == pytest.approx(whole)
-    assert model.condition({}).log_evidence == pytest.approx(0, abs=1e-12)
-    table = model.condition({"age": [31.0, 40.0], "sees": [True, None]})
+    assert model.given({}).log_evidence == pytest.approx(0, abs=1e-12)
+    table = model.given({"age": [31.0, 40.0], "sees": [True, None]})
     assert table.weights.shape == (2, model.n_components_)
     assert table.log_evidence[1] == pytest.approx(model.query("p(age=40)").log_value)
     with pytest.raises(ArgumentError, match="not both"):
-        model.condition({"age": 31, "sees": [True, None]})
+        model.given({"age": 31, "sees": [True, None]})
     with pytest.raises(QueryError, match="contradicts"):
-        model.condition("age > 3").query("p(sees | age < 2)")
+        model.given("age > 3").query("p(sees | age < 2)")
 
 
 def test_draws_under_evidence_agree_with_the_answers(model: JointMixture) -> None:
     n = 20_000
-    given = model.condition("age in {20, 25, 26, 44}, home town in {Bath, Ely}, width (cm) > 1, joined >= 2020-06-01")
+    given = model.given("age in {20, 25, 26, 44}, home town in {Bath, Ely}, width (cm) > 1, joined >= 2020-06-01")
     rows = given.sample(n, random_state=0)
     assert rows.column_names == list(table())
     age, width = (np.asarray(rows[name]) for name in ("age", "width (cm)"))
@@ -299,7 +299,7 @@ def test_draws_under_evidence_agree_with_the_answers(model: JointMixture) -> Non
 
 def test_each_row_of_evidence_gets_its_draws(model: JointMixture) -> None:
     rows = {"age": [31.0, None, 50.0], "sees": [True, False, None]}
-    drawn = model.condition(rows).sample(2, random_state=0).to_pylist()
+    drawn = model.given(rows).sample(2, random_state=0).to_pylist()
     assert [r["sees"] for r in drawn[:4]] == [True, True, False, False]
     assert [r["age"] for r in drawn[:2] + drawn[4:]] == [31, 31, 50, 50]
     assert all(v is not None for r in drawn for v in r.values())

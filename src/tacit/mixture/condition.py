@@ -35,7 +35,7 @@ def grammar_of(model: Any) -> Grammar:
 class ConditionalMixture:
     """The distribution of all columns given evidence: a mixture again, with other weights.
 
-    Made by ``JointMixture.condition``. With a table as evidence it is one such distribution for each row.
+    Made by ``JointMixture.given``. With a table as evidence it is one such distribution for each row.
 
     Attributes
     ----------
@@ -126,7 +126,7 @@ class ConditionalMixture:
         return Conditional(columns, said, (cells_of(columns, self._table, names), self._table.n))
 
 
-def condition(model: Any, evidence: object) -> ConditionalMixture:
+def given(model: Any, evidence: object) -> ConditionalMixture:
     """Evidence in any form: words, a mapping of single values, or a table."""
     if evidence is None:
         return ConditionalMixture(model)

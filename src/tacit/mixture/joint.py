@@ -23,7 +23,7 @@ from ..errors import ArgumentError
 from ..rng import generator
 from ..typing import Array, Doubles, Seed
 from .answer import Answer, Answers
-from .condition import ConditionalMixture, condition
+from .condition import ConditionalMixture, given
 from .families.categorical import Categorical, CategoricalParams
 from .families.column import ColumnDistribution
 from .families.family import Cells
@@ -257,16 +257,16 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         With a table of evidence, the answers to the question for each of its ``rows``. ``tacit.mixture.grammar`` says
         what can be asked. Raises ``QueryError``, which points at the character.
         """
-        return self.condition(rows).query(question)
+        return self.given(rows).query(question)
 
-    def condition(self, evidence: object) -> ConditionalMixture:
+    def given(self, evidence: object) -> ConditionalMixture:
         """The distribution of all columns given evidence, to be asked and sampled.
 
         Evidence is text such as ``"age > 40, job in {Sales, Craft}"``; a mapping of column names to a value, a set of
         values, ``slice(low, high)`` for low <= x < high, or None for a gap; or a table, for one distribution a row.
         """
         check_is_fitted(self)
-        return condition(self, evidence)
+        return given(self, evidence)
 
     def bic(self, X: object) -> float:
         """-2 log-likelihood + p log n, for p free parameters; lower is better."""
