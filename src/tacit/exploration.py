@@ -22,14 +22,17 @@ from .errors import ArgumentError, DataNotice
 from .findings.atlas import atlas
 from .findings.columns import View, missing, summaries, views
 from .findings.conditional import conditional
+from .findings.dependence import dependence
 from .findings.groups import describe
-from .findings.relations import Ties, relations, ties
+from .findings.parts import Parts, binned
+from .findings.relations import closest, relations, ties
 from .findings.selection import decision, opening
 from .findings.unlikely import ROWS, Product, judge, unlikely
 from .mixture.joint import JointMixture
 from .rng import generator
 from .typing import Array, Doubles, Floats
 
+COLUMNS = 24  # whose ties are mapped and that can be asked about, at most
 SAMPLE = 100_000  # rows from which groups are described and the map is computed, at most
 LEAST = 10  # rows behind anything shown where no row may leave the table
 PHASES = ("reading", "groups", "columns", "describing", "rows", "map", "page")
@@ -161,7 +164,11 @@ class Exploration:
         gaps = missing(sample, entries, n, least)
         self.progress("describing", None, None)
         pick = generator(self.made["seed"]).permutation(len(self._rows))[:20_000]
-        tied = ties([v._replace(values=v.values[pick]) for v in sample], least)
+        some = [v._replace(values=v.values[pick]) for v in sample]
+        tied = ties(some, least)
+        shown = closest(tied, COLUMNS)
+        parts = Parts.of(self.model, self._judged.support, least)
+        columns = binned(self.model, [e for e in entries if e["name"] in shown], parts, least)
         sizes = np.bincount(self._group - 1, minlength=len(self._share))
         groups, effect = describe(sample, self._resp, self._share, sizes, tied.twins(), least)
         self.progress("rows", None, None)
@@ -184,8 +191,10 @@ class Exploration:
             | {"list": groups, "effects": _effects(sample, effect)},
             "map": picture,
             "unlikely": strange,
-            "conditional": self._conditional(entries, tied, groups, least),
-            "relations": relations(tied),
+            "conditional": conditional(
+                columns, len(tied.views), parts, self._part_group(), [g["name"] for g in groups], n
+            ),
+            "relations": relations(tied, dependence(columns, [v for v in some if v.schema.name in shown], parts)),
             "columns": entries,
             "missing": gaps,
             "made": self._made(rows),
@@ -193,15 +202,6 @@ class Exploration:
         found |= opening(found)
         plain_: dict[str, Any] = plain(found)
         return plain_
-
-    def _conditional(
-        self, entries: list[dict[str, Any]], tied: Ties, groups: list[dict[str, Any]], least: int
-    ) -> dict[str, Any]:
-        names = [g["name"] for g in groups]
-        total = {v.schema.name: float(s) for v, s in zip(tied.views, tied.strength.sum(axis=1), strict=True)}
-        return conditional(
-            self.model, entries, total, self._part_group(), names, self._judged.support, self.source.shape[0], least
-        )
 
     def _part_group(self) -> Array:
         """The group of each part of the density in the order of the page, from 0 [M]; -1 for none."""

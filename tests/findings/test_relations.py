@@ -8,12 +8,16 @@ from scipy.stats import chi2_contingency
 
 from tacit.data.table import Table
 from tacit.findings.columns import views
-from tacit.findings.relations import relations, ties
+from tacit.findings.dependence import Dependence
+from tacit.findings.relations import closest, relations, ties
+
+NOTHING = Dependence([], np.empty((0, 0)), np.empty((0, 0)))
 
 
 def found(table: Table) -> dict[tuple[str, str], float]:
-    m = relations(ties(views(table, table.schema)))["matrix"]
-    return {(a, b): v for a, row in zip(m["columns"], m["strength"]) for b, v in zip(m["columns"], row)}
+    told = ties(views(table, table.schema))
+    names = [v.schema.name for v in told.views]
+    return {(a, b): v for a, row in zip(names, told.strength) for b, v in zip(names, row)}
 
 
 def test_strength_is_cramers_v_corrected_for_bias() -> None:
@@ -34,7 +38,8 @@ def test_independent_columns_have_none_and_copies_have_one() -> None:
     v = found(table)
     assert v["x", "copy"] > 0.97
     assert max(v["x", "other"], v["x", "c"], v["other", "c"]) < 0.1
-    told = relations(ties(views(table, table.schema)))["pairs"]
+    told = relations(ties(views(table, table.schema)), NOTHING)["pairs"]
+    assert closest(ties(views(table, table.schema)), 2) == ["x", "copy"]
     assert [(p["a"], p["b"]) for p in told] == [("x", "copy")]
 
 
@@ -45,6 +50,6 @@ def test_words_name_the_direction() -> None:
     table = Table.read(
         {"x": x, "y": -x + 0.5 * rng.normal(size=1000), "k": np.where(z, "up", "down"), "h": 4.0 * z + x}
     )
-    said = {(p["a"], p["b"]): p["words"] for p in relations(ties(views(table, table.schema)))["pairs"]}
+    said = {(p["a"], p["b"]): p["words"] for p in relations(ties(views(table, table.schema)), NOTHING)["pairs"]}
     assert said["x", "y"].startswith("Higher x goes with lower y")
     assert "for up and" in said["h", "k"]

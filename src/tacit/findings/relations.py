@@ -12,9 +12,11 @@ from scipy.stats import rankdata
 from ..typing import Doubles
 from . import words
 from .columns import Bins, View, bins, unit
+from .dependence import Dependence
 
 PAIRS = 8  # at most, told
 NOTABLE = 0.3  # the least strength worth telling
+MISSED = 0.08  # the least difference between table and density worth telling
 
 
 class Ties(NamedTuple):
@@ -42,13 +44,12 @@ def ties(views: Sequence[View], least: int = 1) -> Ties:
     return Ties(views, cut, _cramer(cut) if len(views) > 1 else np.eye(len(views)))
 
 
-def relations(found: Ties) -> dict[str, Any]:
-    """The closest ties in words, and the matrix of the columns that have most of them."""
+def relations(found: Ties, map_: Dependence) -> dict[str, Any]:
+    """The closest ties in words, and how much the columns of ``map_`` tell about each other."""
     views, cut, strength = found
     pairs = [(float(strength[i, j]), i, j) for i, j in zip(*np.triu_indices(len(views), 1), strict=True)]
     told = sorted((p for p in pairs if p[0] >= NOTABLE), key=lambda p: (-p[0], p[1], p[2]))[:PAIRS]
-    top = np.sort(strength, axis=1)[:, ::-1][:, :3].sum(axis=1)  # by the three closest ties, its own among them
-    shown = sorted(np.argsort(-top, kind="stable")[:24].tolist())
+    lost = _missed(map_)
     return {
         "pairs": [
             {
@@ -59,11 +60,42 @@ def relations(found: Ties) -> dict[str, Any]:
             }
             for v, i, j in told
         ],
-        "matrix": {
-            "columns": [views[j].schema.name for j in shown],
-            "strength": strength[np.ix_(shown, shown)].tolist(),
-        },
+        "matrix": {"columns": map_.columns, "table": map_.table.tolist(), "model": map_.model.tolist()},
+        "missed": lost,
+        "words": [_say_missed(lost)] if lost else [],
     }
+
+
+def _missed(map_: Dependence, most: int = 3) -> list[dict[str, Any]]:
+    """The pairs of which the table tells much more than the density has learned."""
+    gap = np.triu(map_.table - map_.model, 1)
+    worst = [np.unravel_index(at, gap.shape) for at in np.argsort(-gap, axis=None, kind="stable")[:most]]
+    return [
+        {
+            "a": map_.columns[i],
+            "b": map_.columns[j],
+            "table": float(map_.table[i, j]),
+            "model": float(map_.model[i, j]),
+        }
+        for i, j in worst
+        if gap[i, j] >= MISSED
+    ]
+
+
+def _say_missed(pairs: list[dict[str, Any]]) -> str:
+    told = [
+        f"{words.clip(p['a'], 40)} and {words.clip(p['b'], 40)} ({p['model']:.2f} of {p['table']:.2f})" for p in pairs
+    ]
+    return (
+        f"The density has learned less than the table holds of {words.listing(told)}: what it says of one, given the "
+        "other, is too cautious."
+    )
+
+
+def closest(found: Ties, most: int) -> list[str]:
+    """The columns that have most of the ties, in the order of the table: by their three closest."""
+    top = np.sort(found.strength, axis=1)[:, ::-1][:, :3].sum(axis=1)  # its own among them
+    return [found.views[j].schema.name for j in sorted(np.argsort(-top, kind="stable")[:most].tolist())]
 
 
 def _cramer(cut: Sequence[Bins]) -> Doubles:

@@ -147,26 +147,35 @@ def _title(axis: Mapping[str, Any]) -> str:
 
 
 def relations(findings: Mapping[str, Any]) -> go.Figure:
-    """The strength of the tie between every two columns."""
+    """How much every two columns tell about each other: in the table above the diagonal, in the density below it."""
     matrix = findings["relations"]["matrix"]
     names = [safe(words.clip(c, 24)) for c in matrix["columns"]]
     n = len(names)
+    z = [
+        [None if i == j else round(matrix["table" if j > i else "model"][i][j], 3) for j in range(n)] for i in range(n)
+    ]
+    top = max((v for row in z for v in row if v is not None), default=0.0)
+    top = max(0.1, -(-top // 0.1) / 10)
+    where = [["in the table" if j > i else "in the density" for j in range(n)] for i in range(n)]
     heat = go.Heatmap(
-        z=[[None if i == j else round(v, 2) for j, v in enumerate(row)] for i, row in enumerate(matrix["strength"])],
+        z=z,
         x=list(range(n)),
         y=list(range(n)),
-        customdata=[[[a, b] for b in names] for a in names],
+        customdata=[[[a, b, where[i][j]] for j, b in enumerate(names)] for i, a in enumerate(names)],
         zmin=0,
-        zmax=1,
+        zmax=top,
         colorscale=scale(),
         xgap=1,
         ygap=1,
-        colorbar=BAR,
-        hovertemplate="%{customdata[0]} and %{customdata[1]}: %{z:.2f}<extra></extra>",
+        colorbar=BAR | {"tickvals": [0, top / 2, top]},
+        hovertemplate="%{customdata[0]} and %{customdata[1]}: %{z:.2f}, %{customdata[2]}<extra></extra>",
         hoverongaps=False,
     )
     made = figure([heat], 140 + 22 * max(n, 6))
     ticks = {"tickmode": "array", "tickvals": list(range(n)), "ticktext": names, "showgrid": False, "zeroline": False}
     made.update_xaxes(**ticks, tickangle=-45)
     made.update_yaxes(**ticks, autorange="reversed")
+    made.add_shape(
+        type="line", x0=-0.5, y0=-0.5, x1=n - 0.5, y1=n - 0.5, line={"color": NEUTRAL, "width": 1}, layer="above"
+    )
     return made

@@ -153,8 +153,10 @@ def pictures(f: Mapping[str, Any]) -> list[Picture]:
             Picture(
                 "relations",
                 plot.relations(f),
-                "How strongly every two columns go together.",
-                "0 means that a column says nothing about the other, 1 that it says all; it does not say which causes "
+                "How much every two columns tell about each other.",
+                "The share of what one column leaves open that the other settles (normalised mutual information): 0 "
+                "means nothing, 1 everything. Above the diagonal it is counted in the table, below it is what the "
+                "density has learned; where the two differ, the density misses a tie. It does not say which causes "
                 "which.",
             )
         )
