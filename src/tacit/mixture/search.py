@@ -9,10 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import entr
 
+from ..cluster.kmeans import Lloyd
+from ..cluster.seeding import plus_plus
 from ..data.block import Block
+from ..data.memory import MemorySource
 from ..data.source import Source
 from ..em.engine import em
-from ..typing import Array, Doubles
+from ..typing import Array, Doubles, Floats
 from .families.normal import moments
 from .families.product import Product
 from .mixture import Mixture, MixtureParams
@@ -70,7 +73,7 @@ class Search:
         self,
         source: Source,
         K: int,
-        space: Doubles,
+        space: MemorySource,
         rng: np.random.Generator,
         fewer: MixtureParams | None = None,
     ) -> Candidate:
@@ -80,7 +83,7 @@ class Search:
         """
         model = Mixture(K, self.family)
         starts = [
-            _start(model, source, 0.8 * np.eye(K)[seeds(space, source, K, rng)] + 0.2 / K)
+            _start(model, source, 0.8 * np.eye(K)[seeds(space, K, rng)] + 0.2 / K)
             for _ in range(self.n_init if K > 1 else 1)
         ]
         if fewer is not None and K > 2:
@@ -107,26 +110,27 @@ def candidate(model: Mixture, source: Source, params: MixtureParams) -> Candidat
     )
 
 
-def feature_space(source: Source, levels: tuple[int, ...]) -> Doubles:
+def feature_space(source: Source, levels: tuple[int, ...]) -> MemorySource:
     """A place for every row where k-means can look for starts [n, f].
 
     Numbers are standardised and clipped at 3, categories one-hot and centred; each column has variance 1 in all, and
     a gap stands at the mean.
     """
 
-    def block_space(block: Block) -> Doubles:
+    def block_space(block: Block) -> Floats:
         parts = [np.clip(np.nan_to_num((block.x - mean) / sd), -3, 3)] if block.d else []
         for j, frequency in enumerate(frequencies):
             assert block.codes is not None
             code = block.codes[:, j]
             hot = (code[:, None] == np.arange(len(frequency))) - frequency
             parts.append(np.where(code[:, None] >= 0, hot, 0.0) / np.sqrt(max(1 - float(frequency @ frequency), 1e-12)))
-        return np.concatenate(parts, axis=1)
+        return np.concatenate(parts, axis=1, dtype=np.float32)
 
     mean, var = moments(source)
     sd = np.sqrt(np.where(var > 0, var, 1.0))
     frequencies = level_frequencies(source, levels)
-    return source.map(block_space)
+    weighted = any(block.weight is not None for block in source.blocks())
+    return MemorySource(Block(0, source.map(block_space), weight=source.weight if weighted else None))
 
 
 def level_frequencies(source: Source, levels: tuple[int, ...]) -> list[Doubles]:
@@ -143,41 +147,15 @@ def level_frequencies(source: Source, levels: tuple[int, ...]) -> list[Doubles]:
     return [c / max(c.sum(), 1e-300) for c in source.reduce(counts)] if levels else []
 
 
-def seeds(space: Doubles, source: Source, K: int, rng: np.random.Generator, rows: Array | None = None) -> Array:
+def seeds(space: MemorySource, K: int, rng: np.random.Generator) -> Array:
     """The nearest of K centres for every row [n]: k-means++ (Arthur and Vassilvitskii 2007) and a few Lloyd steps."""
-    from ..rng import draw
-
-    w, order = source.weight, source.order
-    if rows is not None:
-        keep = np.zeros(len(w), dtype=bool)
-        keep[rows] = True
-        w = np.where(keep, w, 0.0)
-    centres = space[draw(w, 1, rng, order)]
-    gap = ((space - centres) ** 2).sum(axis=1)
-    for _ in range(K - 1):
-        mass = w * gap
-        if not mass.sum() > 0:
-            mass = w
-        tries = draw(mass, 3, rng, order)
-        gaps = [np.minimum(gap, ((space - space[i]) ** 2).sum(axis=1)) for i in tries]
-        best = int(np.argmin([w @ g for g in gaps]))
-        centres, gap = np.concatenate([centres, space[tries[best]][None]]), gaps[best]
-    for _ in range(4):
-        z = nearest(space, centres)
-        mass = np.bincount(z, weights=w, minlength=K)
-        sums = (np.eye(K)[z] * w[:, None]).T @ space
-        centres = np.where(mass[:, None] > 0, sums / np.maximum(mass, 1e-300)[:, None], centres)
-    return nearest(space, centres)
-
-
-def nearest(space: Doubles, centres: Doubles) -> Array:
-    """The nearest centre of every row [n]."""
-    z: Array = ((centres**2).sum(axis=1) - 2 * space @ centres.T).argmin(axis=1)
-    return z
+    labels = np.empty(space.shape[0], dtype=np.int32)
+    em(Lloyd(K, labels=labels), space, plus_plus(space, K, rng), tol=0, max_iter=4, rng=rng)
+    return labels
 
 
 def splits(
-    fewer: MixtureParams, family: Product, source: Source, space: Doubles, most: int, rng: np.random.Generator
+    fewer: MixtureParams, family: Product, source: Source, space: MemorySource, most: int, rng: np.random.Generator
 ) -> list[Doubles]:
     """Responsibilities [n, K] that come from K - 1 components by dividing one of the ``most`` largest, each in turn."""
     model = Mixture(len(fewer.log_weights), family)
@@ -188,7 +166,7 @@ def splits(
         if len(rows) < 2:
             continue
         side = np.full(len(r), 0.5)
-        side[rows] = np.where(seeds(space, source, 2, rng, rows)[rows] == 1, 0.9, 0.1)
+        side[rows] = np.where(seeds(MemorySource(space.take(rows)), 2, rng) == 1, 0.9, 0.1)
         new = r[:, k] * side
         divided = np.concatenate([r, new[:, None]], axis=1)
         divided[:, k] -= new
