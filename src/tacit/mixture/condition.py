@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,12 +13,14 @@ from ..errors import ArgumentError, QueryError
 from ..rng import generator
 from ..typing import Array, Doubles, Seed
 from .answer import Answer, Answers
+from .box import Draws
 from .conditional import Columns, Conditional
 from .evidence import Said, Variable, intersect, possible
 from .families.column import Interval, Levels
-from .grammar import Grammar, Term, shown
+from .grammar import Grammar, Question, Term, shown
 from .query import many, one
-from .rows import cells_of
+from .rounds import joined, rounds
+from .rows import Cells, cells_of
 
 _KNOWN: WeakKeyDictionary[Any, tuple[Any, Grammar]] = WeakKeyDictionary()  # model -> its arrays, what to say of them
 
@@ -51,33 +53,68 @@ class ConditionalMixture:
 
     @property
     def log_evidence(self) -> Any:
-        log_p = self._conditional(self._said).log_evidence
+        log_p = self._all().log_evidence
         return float(log_p[0]) if self._table is None else log_p
 
     @property
     def weights(self) -> Doubles:
-        of_part = self._conditional(self._said).weights
+        of_part = self._all().weights
         out: Doubles = of_part @ np.eye(self._model.n_components_)[self._model.part_component_]
         return out[0] if self._table is None else out
 
     def query(self, question: str) -> Answer | Answers:
         """The answer to a question, given this evidence and what stands after its own bar; one a row for a table."""
         asked = self._grammar.question(question)
-        rows = self._table is not None
         bare = {t.variable.name for t in asked.given if t.said is None and not t.missing}
         for term in asked.given:
             name = term.variable.name
-            if name in bare and not rows:
+            if name in bare and self._table is None:
                 hint = f"say {name}=..., or {name} missing; or give a table of evidence"
                 raise QueryError(f"what is {name}? {hint}", asked.text, term.at)
             if name in bare and self._table is not None and name not in self._table.schema.names:
                 raise QueryError(f"the table of evidence has no column {name!r}", asked.text, term.at)
         said = collect(self._said, asked.given, asked.text)
         asked = asked._replace(given=(*self._terms, *asked.given))
-        if not rows:
-            return one(asked, self._conditional(said))
+        if self._table is None:
+            return rounds(lambda draws: one(asked, self._conditional(said, draws=draws)))
         targets = {t.variable.name for t in asked.targets}
-        return many(asked, self._conditional(said, bare or None, targets))
+        names = self._names(said, bare, targets)
+        block = self._in_block(names, {*targets, *said})
+        if block:
+            return self._by_group(asked, said, names, block)
+        return rounds(lambda draws: many(asked, self._conditional(said, names, draws)))
+
+    def _by_group(self, asked: Question, said: Mapping[str, Said], names: Collection[str], block: list[str]) -> Answers:
+        """Rows that have evidence in a block that is asked about: those that are alike there, together."""
+        assert self._table is not None
+        columns, known = self._grammar.columns, self._cells()
+        cells = cells_of(columns, self._table, [name for name in names if name not in block])
+        values, which = np.unique(np.column_stack([known[name] for name in block]), axis=0, return_inverse=True)
+        parts, order = [], []
+        for i, value in enumerate(values):
+            rows = np.flatnonzero(which.ravel() == i)
+            here = dict(said)
+            for name, x in zip(block, value.tolist(), strict=True):
+                if x == x:
+                    here[name] = columns.variables[name].equal(x)
+            mine = [Cells(c.log_p, c.which[rows]) for c in cells], len(rows)
+            parts.append(rounds(lambda draws, h=here, m=mine: many(asked, Conditional(columns, h, m, draws))))  # type: ignore[misc]
+            order.append(rows)
+        return joined(parts, np.argsort(np.concatenate(order)))
+
+    def _names(self, said: Collection[str], only: Collection[str] = (), but: Collection[str] = ()) -> list[str]:
+        """The columns of the table that are evidence."""
+        assert self._table is not None
+        usable = [c.name for c in (*self._table.schema.numeric, *self._table.schema.categorical)]
+        names = [n for n in usable if (not only or n in only) and n not in but and n not in said]
+        if not names:
+            raise QueryError("the table of evidence has no column that is evidence for this question")
+        return names
+
+    def _in_block(self, names: Collection[str], others: Collection[str]) -> list[str]:
+        """Those of ``names`` that share a block with one of the others."""
+        boxes = self._grammar.columns.boxes
+        return [n for n in names if n in boxes and any(boxes[n] is boxes.get(other) for other in others)]
 
     def sample(self, n_samples: int = 1, random_state: Seed = None) -> Any:
         """New rows as the evidence has them: a ``pyarrow.Table``, or an array where ``fit`` was given one.
@@ -88,19 +125,35 @@ class ConditionalMixture:
             raise ArgumentError(f"Invalid value for 'n_samples': {n_samples}. At least one sample is needed.")
         rng = generator(self._model.random_state if random_state is None else random_state)
         each = 1 if self._table is None else n_samples
-        w = np.repeat(self._conditional(self._said).weights, each, axis=0)  # [1 or n, M]
+        w = np.repeat(self._all().weights, each, axis=0)  # [1 or n, M]
         cumulative = np.cumsum(w, axis=1)
         u = rng.random(n_samples if self._table is None else len(w)) * cumulative[:, -1]
         z = (u[:, None] > cumulative).sum(axis=1)
-        variables = self._grammar.columns.variables
-        cells = {name: _draw(v, self._said.get(name), z, rng) for name, v in variables.items()}
-        for name, known in self._cells().items():
-            known = np.repeat(known, each)
-            cells[name] = np.where(np.isnan(known), cells[name], known)
+        known = {name: np.repeat(cells, each) for name, cells in self._cells().items()}
+        cells = self._draw(z, known, rng)
         schema = self._model.schema_
         x = np.column_stack([np.empty((len(z), 0)), *(cells[c.name] for c in schema.numeric)])
         codes = np.column_stack([np.empty((len(z), 0)), *(cells[c.name] for c in schema.categorical)])
         return x if self._model.array_ else schema.decode(x, codes.astype(np.int32))
+
+    def _draw(self, z: Array, known: Mapping[str, Array], rng: np.random.Generator) -> dict[str, Array]:
+        """The cells of every column for components z [n], and those that are known."""
+        columns, cells = self._grammar.columns, {}
+        for name, variable in columns.variables.items():
+            if name not in columns.boxes:
+                cells[name] = _draw(variable, self._said.get(name), z, rng)
+        for box in dict.fromkeys(columns.boxes.values()):
+            names, drawn = box.block.names, np.empty((len(z), len(box.block.names)))
+            x = np.column_stack([known.get(name, np.full(len(z), np.nan)) for name in names])
+            values, which = np.unique(x, axis=0, return_inverse=True)
+            for i, value in enumerate(values):
+                rows = np.flatnonzero(which.ravel() == i)
+                said = {name: self._said[name] for name in names if name in self._said}
+                seen = {n: columns.variables[n].equal(v) for n, v in zip(names, value.tolist(), strict=True) if v == v}
+                found = box.sample(said | seen, z[rows], rng)
+                drawn[rows] = np.column_stack([found[name] for name in names])
+            cells |= dict(zip(names, drawn.T, strict=True))
+        return cells | {name: np.where(np.isnan(x), cells[name], x) for name, x in known.items()}
 
     def _cells(self) -> dict[str, Array]:
         """What the rows of a table of evidence hold, codes for categories, NaN for a gap."""
@@ -113,17 +166,17 @@ class ConditionalMixture:
             out[c.name] = np.where(block.codes[:, j] < 0, np.nan, block.codes[:, j])
         return {name: x for name, x in out.items() if name not in self._said}
 
+    def _all(self) -> Conditional:
+        """Given everything."""
+        return self._conditional(self._said, () if self._table is None else self._names(self._said))
+
     def _conditional(
-        self, said: Mapping[str, Said], only: Iterable[str] | None = None, but: Iterable[str] = ()
+        self, said: Mapping[str, Said], names: Collection[str] = (), draws: Draws | None = None
     ) -> Conditional:
         columns = self._grammar.columns
         if self._table is None:
-            return Conditional(columns, said)
-        there = set(self._table.schema.names) if only is None else set(only)
-        names = there - set(but) - set(said)
-        if not names:
-            raise QueryError("the table of evidence has no column that is evidence for this question")
-        return Conditional(columns, said, (cells_of(columns, self._table, names), self._table.n))
+            return Conditional(columns, said, None, draws)
+        return Conditional(columns, said, (cells_of(columns, self._table, names), self._table.n), draws)
 
 
 def given(model: Any, evidence: object) -> ConditionalMixture:

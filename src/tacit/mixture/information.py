@@ -7,6 +7,7 @@ I(a; b) = Σ_a Σ_b p(a, b) log p(a, b) / (p(a) p(b)), p(a, b) = Σ_k w_k p_k(a)
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +24,9 @@ TAIL = 1e-7  # the mass beyond the panels on either side
 
 
 class Nodes(NamedTuple):
-    """Where a column is looked at: densities or probabilities p_k [K, Q] there, and what each place weighs [Q]."""
+    """Where a column is looked at: x [Q], densities or probabilities p_k [K, Q] there, what each place weighs [Q]."""
 
+    x: Doubles
     p: Doubles
     measure: Doubles
 
@@ -33,7 +35,7 @@ class Information(NamedTuple):
     """I(a; b) in nats, and the entropies of those of the two that are categories."""
 
     nats: float
-    entropy: tuple[float | None, float | None]
+    entropy: tuple[float | None, ...]
 
     @property
     def bits(self) -> float:
@@ -42,21 +44,24 @@ class Information(NamedTuple):
 
 
 def mutual_information(
-    w: Doubles, a: Variable, b: Variable, said: tuple[Said | None, Said | None] = (None, None)
+    w: Doubles,
+    a: Variable,
+    b: Variable,
+    said: tuple[Said | None, Said | None] = (None, None),
+    joint: Callable[[Doubles, Doubles], Doubles] | None = None,
 ) -> Information:
-    """I(a; b) in the mixture with weights w [K], of what is ``said`` of either."""
+    """I(a; b) in the mixture with weights w [K], of what is ``said`` of either.
+
+    ``joint`` gives p(a, b) [Q, R] of columns that depend on each other within a component.
+    """
     x, y = (_nodes(w, v, s) for v, s in zip((a, b), said, strict=True))
-    joint = (w[:, None] * x.p).T @ y.p  # [Q, R]
-    apart = (w @ x.p)[:, None] * (w @ y.p)[None]
+    p = ((w[:, None] * x.p).T @ y.p if joint is None else joint(x.x, y.x)) * np.outer(x.measure, y.measure)  # [Q, R]
+    p = p / p.sum()
+    px, py = p.sum(axis=1), p.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        gain = np.where(joint > 0, joint * (np.log(joint) - np.log(apart)), 0.0)
-    nats = float(x.measure @ np.nan_to_num(gain) @ y.measure)
-    p, q = w @ x.p, w @ y.p
-    entropy = (
-        None if a.numeric else -float(xlogy(p, p).sum()),
-        None if b.numeric else -float(xlogy(q, q).sum()),
-    )
-    return Information(max(nats, 0.0), entropy)
+        gain = np.where(p > 0, p * (np.log(p) - np.log(px[:, None] * py)), 0.0)
+    entropy = tuple(None if v.numeric else -float(xlogy(q, q).sum()) for v, q in ((a, px), (b, py)))
+    return Information(max(float(np.nan_to_num(gain).sum()), 0.0), entropy)
 
 
 def _nodes(w: Doubles, variable: Variable, said: Said | None) -> Nodes:
@@ -64,7 +69,8 @@ def _nodes(w: Doubles, variable: Variable, said: Said | None) -> Nodes:
         codes = list(said.codes) if isinstance(said, Levels) else list(range(len(variable.levels)))
         p = np.exp(variable.log_p[codes].T)  # [K, C]
         total = p.sum(axis=1, keepdims=True)
-        return Nodes(np.divide(p, total, out=np.zeros_like(p), where=total > 0), np.ones(len(codes)))
+        p = np.divide(p, total, out=np.zeros_like(p), where=total > 0)
+        return Nodes(np.array(codes, np.float64), p, np.ones(len(codes)))
     marginal = Marginal(variable, said, w[None])
     if not variable.dist.continuous or variable.density(said):
         return _steps(marginal)
@@ -76,7 +82,7 @@ def _steps(marginal: Marginal) -> Nodes:
     low, high = marginal.span(TAIL)
     edges = np.unique(np.rint(np.linspace(math.floor(low) - 1, math.ceil(high) + 1, CELLS)) + 0.5)
     F = marginal.component_cdf(np.concatenate([[-np.inf], edges, [np.inf]]))  # [Q, K]
-    return Nodes(np.diff(F, axis=0).T, np.ones(len(edges) + 1))
+    return Nodes(np.append(edges, np.inf), np.diff(F, axis=0).T, np.ones(len(edges) + 1))
 
 
 def _panels(marginal: Marginal) -> Nodes:
@@ -95,5 +101,5 @@ def _panels(marginal: Marginal) -> Nodes:
     if len(atoms):
         masses = [marginal.variable.log_prob((Interval(math.nextafter(a, -math.inf), a),)) for a in atoms]
         p = np.concatenate([p, np.exp(np.array(masses) - marginal.log_norm).T], axis=1)
-        measure = np.concatenate([measure, np.ones(len(atoms))])
-    return Nodes(p, measure)
+        points, measure = np.concatenate([points, atoms]), np.concatenate([measure, np.ones(len(atoms))])
+    return Nodes(points, p, measure)

@@ -81,7 +81,7 @@ class Marginal:
         left, width = np.full(len(levels), low), high - low
         parts = max(4, 64 // len(levels))
         cuts = np.arange(1, parts + 1) / parts
-        while width > 1e-13 * max(abs(low), abs(high), high - low):
+        while width > 1e-11 * max(abs(low), abs(high), high - low):
             x = left[:, None] + width * cuts  # [L, parts]
             reached = self.cdf(x.ravel())[0].reshape(x.shape)[:, :-1] >= levels[:, None]
             at = np.where(reached.any(axis=1), reached.argmax(axis=1), parts - 1)

@@ -146,7 +146,9 @@ def _information(
         _refuse(question, question.targets[-1], "mutual information is of two columns: MI(a; b), or MI(a; b | c=...)")
     a, b = free
     said = (conditional.said.get(a.name), conditional.said.get(b.name))
-    found = mutual_information(conditional.weights[0], a, b, said)
+    joint = conditional.joint(a.name, b.name)
+    own = (conditional.variable(a.name), conditional.variable(b.name)) if joint is None else (a, b)
+    found = mutual_information(conditional.weights[0], *own, said, joint)
     table: dict[str, list[Any]] = {"nats": [found.nats], "bits": [found.bits]}
     for variable, entropy in zip(free, found.entropy, strict=True):
         if entropy:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..data.table import Table
 from ..typing import Array, Doubles
+from .box import Box
 from .evidence import Variable
 from .families.column import Interval
 from .marginal import slabs
@@ -24,15 +25,24 @@ class Cells(NamedTuple):
     which: Array
 
 
-def cells_of(columns: Columns, table: Table, names: Container[str]) -> list[Cells]:
+def cells_of(columns: Columns, table: Table, names: Collection[str]) -> list[Cells]:
     """The cells of some columns of a table; a gap is a value of log probability 0.
 
     Every distinct number is looked at once; one that was recorded to a step has the probability of that step.
     """
     block, schema = table.block, table.schema
     out = []
+    for box, inside in _joined(columns, names).items():
+        x = np.full((table.n, len(box.place)), np.nan)
+        for j, column in enumerate(schema.numeric):
+            if column.name in inside:
+                x[:, box.place[column.name]] = block.x[:, j]
+        values, which = np.unique(x, axis=0, return_inverse=True)
+        width = np.array([columns.variables[name].step for name in box.block.names])
+        out.append(Cells(box.log_rows(values, width), which.ravel()))
+    alone = {n for n in names if not any(n in inside for inside in _joined(columns, names).values())}
     for j, column in enumerate(schema.numeric):
-        if column.name in names:
+        if column.name in alone:
             out.append(_number(columns.variables[column.name], np.asarray(block.x[:, j], dtype=np.float64)))
     for j, column in enumerate(schema.categorical):
         if column.name in names:
@@ -41,6 +51,12 @@ def cells_of(columns: Columns, table: Table, names: Container[str]) -> list[Cell
             log_p = np.concatenate([log_p, np.zeros((1, log_p.shape[1]))])
             out.append(Cells(log_p, np.where(block.codes[:, j] < 0, len(log_p) - 1, block.codes[:, j])))
     return out
+
+
+def _joined(columns: Columns, names: Collection[str]) -> dict[Box, list[str]]:
+    """Blocks of which several columns are among some names."""
+    apart = [each for each in columns.apart(names) if len(each) > 1]
+    return {columns.boxes[each[0]]: each for each in apart}
 
 
 def posterior(log_joint: Doubles, cells: Sequence[Cells], n: int) -> tuple[Doubles, Doubles]:
