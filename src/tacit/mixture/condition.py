@@ -20,7 +20,7 @@ from .families.column import Interval, Levels
 from .grammar import Grammar, Question, Term, shown
 from .query import many, one
 from .rounds import joined, rounds
-from .rows import Cells, cells_of
+from .rows import Cells, cells_of, distinct
 
 _KNOWN: WeakKeyDictionary[Any, tuple[Any, Grammar]] = WeakKeyDictionary()  # model -> its arrays, what to say of them
 
@@ -89,10 +89,10 @@ class ConditionalMixture:
         assert self._table is not None
         columns, known = self._grammar.columns, self._cells()
         cells = cells_of(columns, self._table, [name for name in names if name not in block])
-        values, which = np.unique(np.column_stack([known[name] for name in block]), axis=0, return_inverse=True)
+        values, which = distinct(np.column_stack([known[name] for name in block]))
         parts, order = [], []
         for i, value in enumerate(values):
-            rows = np.flatnonzero(which.ravel() == i)
+            rows = np.flatnonzero(which == i)
             here = dict(said)
             for name, x in zip(block, value.tolist(), strict=True):
                 if x == x:
@@ -145,9 +145,9 @@ class ConditionalMixture:
         for box in dict.fromkeys(columns.boxes.values()):
             names, drawn = box.block.names, np.empty((len(z), len(box.block.names)))
             x = np.column_stack([known.get(name, np.full(len(z), np.nan)) for name in names])
-            values, which = np.unique(x, axis=0, return_inverse=True)
+            values, which = distinct(x)
             for i, value in enumerate(values):
-                rows = np.flatnonzero(which.ravel() == i)
+                rows = np.flatnonzero(which == i)
                 said = {name: self._said[name] for name in names if name in self._said}
                 seen = {n: columns.variables[n].equal(v) for n, v in zip(names, value.tolist(), strict=True) if v == v}
                 found = box.sample(said | seen, z[rows], rng)

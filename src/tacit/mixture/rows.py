@@ -37,9 +37,9 @@ def cells_of(columns: Columns, table: Table, names: Collection[str]) -> list[Cel
         for j, column in enumerate(schema.numeric):
             if column.name in inside:
                 x[:, box.place[column.name]] = block.x[:, j]
-        values, which = np.unique(x, axis=0, return_inverse=True)
+        values, which = distinct(x)
         width = np.array([columns.variables[name].step for name in box.block.names])
-        out.append(Cells(box.log_rows(values, width), which.ravel()))
+        out.append(Cells(box.log_rows(values, width), which))
     alone = {n for n in names if not any(n in inside for inside in _joined(columns, names).values())}
     for j, column in enumerate(schema.numeric):
         if column.name in alone:
@@ -57,6 +57,12 @@ def _joined(columns: Columns, names: Collection[str]) -> dict[Box, list[str]]:
     """Blocks of which several columns are among some names."""
     apart = [each for each in columns.apart(names) if len(each) > 1]
     return {columns.boxes[each[0]]: each for each in apart}
+
+
+def distinct(x: Doubles) -> tuple[Doubles, Array]:
+    """The different rows of x [n, d], and which of them each is; gaps are alike, and no cell is infinite."""
+    values, which = np.unique(np.where(np.isnan(x), np.inf, x), axis=0, return_inverse=True)
+    return np.where(np.isinf(values), np.nan, values), which.ravel()
 
 
 def posterior(log_joint: Doubles, cells: Sequence[Cells], n: int) -> tuple[Doubles, Doubles]:
