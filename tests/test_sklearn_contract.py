@@ -21,6 +21,13 @@ ESTIMATORS: dict[str, tuple[dict[str, object], dict[str, list[object]]]] = {
     "KMeans": ({"n_clusters": 3, "random_state": 0}, {"n_clusters": [2, 3]}),
     "GaussianMixture": ({"random_state": 0}, {"covariance_type": ["diag", "tied"]}),
     "JointMixture": ({"random_state": 0}, {"n_components": [1, 2]}),
+    "Autoencoder": ({"hidden_sizes": (4, 2), "epochs": 2, "random_state": 0}, {"learning_rate": [1e-3, 1e-2]}),
+    "DenoisingAutoencoder": ({"hidden_sizes": (4, 2), "epochs": 2, "random_state": 0}, {"level": [0.1, 0.2]}),
+    "StackedAutoencoder": (
+        {"hidden_sizes": (4, 2), "pretrain_epochs": 1, "epochs": 2, "random_state": 0},
+        {"learning_rate": [1e-3, 1e-2]},
+    ),
+    "VAE": ({"hidden_sizes": (4, 2), "epochs": 2, "random_state": 0}, {"beta": [0.5, 1.0]}),
 }
 PRESENT = [name for name in ESTIMATORS if name in tacit.__all__]
 CANNOT_PASS: dict[str, dict[str, str]] = {}  # name -> scikit-learn's checks that cannot pass, and why

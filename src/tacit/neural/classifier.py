@@ -113,7 +113,7 @@ class NetworkClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         check_is_fitted(self)
         head = self.head_
 
-        def probabilities(coder: Coder, cells: Any) -> Tensor:
+        def probabilities(coder: Coder, cells: Any, _: Any) -> Tensor:
             exact = copy.deepcopy(head).double() if dtype_of(coder) == torch.float64 else head
             return torch.softmax(exact(coder.encode(cells)), dim=1)
 
@@ -136,6 +136,9 @@ class NetworkClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
                 f"{type(self).__name__} requires y to be passed, but the target y is None: a label for each row"
             )
         y = column_or_1d(y, warn=True)
+        if y.dtype.kind == "f" and not np.isfinite(y).all():
+            row = int(np.flatnonzero(~np.isfinite(y))[0])
+            raise InputError(f"Input y contains {'NaN' if np.isnan(y[row]) else 'infinity'}, in row {row}.")
         check_classification_targets(y)
         if len(y) != n:
             raise InputError(f"y has {len(y)} labels, but X has {n} rows")
@@ -161,6 +164,7 @@ class NetworkClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
         return tags
 
     def _learned(self) -> dict[str, Any]:

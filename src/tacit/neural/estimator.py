@@ -19,7 +19,7 @@ from ..data.memory import MemorySource
 from ..data.source import Source
 from ..data.table import Table
 from ..errors import ArgumentError, InputError
-from ..train import Batch, Batches, Run, Tensors, Training
+from ..train import Batch, Batches, Run, Training
 from ..train.device import find_device
 from ..train.state import seeded
 from .coder import Coder, Reconstruction, dtype_of, parameter_bytes
@@ -27,7 +27,7 @@ from .fitting import Plan, make_plan, run_stage
 from .inputs import Cells, Inputs, Judge, Layout, losses, one_hot
 from .nets import ConvDecoder, ConvEncoder, Dense, Tied, check_activation
 from .rows import Given, as_batch, free_bytes, is_table, training_rows
-from .scale import scaling, summarise
+from .scale import one_range, scaling, summarise
 
 CELLS = 4_000_000  # numbers that are answered about at once
 
@@ -87,11 +87,13 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         """The untrained coder."""
         self._check_memory(device)
         self.coder_ = self._build().to(device)
+        if self.encoder is None:
+            self._start_at_the_mean()
         self._check_shapes()
 
     def transform(self, X: object) -> Any:
         """The codes of the rows [n, k]."""
-        return self._answers(X, lambda coder, cells: coder.encode(cells))
+        return self._answers(X, lambda coder, cells, _: coder.encode(cells))
 
     def inverse_transform(self, X: object) -> Any:
         """The rows that codes X [n, k] stand for, in the units and form of ``fit``."""
@@ -112,7 +114,7 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
 
     def reconstruct(self, X: object) -> Any:
         """What comes back of the rows: ``inverse_transform(transform(X))``."""
-        return self._answers(X, lambda coder, cells: self._mean(coder.decode(coder.encode(cells))), form=True)
+        return self._answers(X, lambda coder, cells, _: self._mean(coder.decode(coder.encode(cells))), form=True)
 
     def impute(self, X: object, n_iter: int = 10) -> Any:
         """X with its gaps filled: each by what comes back of the row, ``n_iter`` times over; other cells stay.
@@ -122,7 +124,7 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         if n_iter < 1:
             raise ArgumentError(f"n_iter must be an int >= 1. Got {n_iter!r} instead.")
         given = self._open(X, reset=False)
-        filled = self._answers(X, lambda coder, cells: self._filled(coder, cells, n_iter), form=True)
+        filled = self._answers(X, lambda coder, cells, _: self._filled(coder, cells, n_iter), form=True)
         if self.schema_ is None or not isinstance(given.source, Table):
             return filled
         frame = given.source.frame
@@ -133,7 +135,7 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
     def score_samples(self, X: object) -> Any:
         """Minus the reconstruction error of each row [n], over the cells that are there: higher is more typical."""
         judge = self._judge()
-        return self._answers(X, lambda coder, cells: -judge(coder.decode(coder.encode(cells)), cells))
+        return self._answers(X, lambda coder, cells, _: -judge(coder.decode(coder.encode(cells)), cells))
 
     def score(self, X: object, y: object = None) -> float:
         """The mean of ``score_samples``."""
@@ -200,7 +202,7 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
             else output
         )
 
-    def _train(self, rows: Batches, held: Tensors | None, plan: Plan) -> Run:
+    def _train(self, rows: Batches, held: Batches | None, plan: Plan) -> Run:
         """Make the objective small."""
         return run_stage("train", self._objective(), rows, held, self.epochs, plan)
 
@@ -244,10 +246,13 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
             source.shape[1], levels, self.shape_, tuple(np.flatnonzero(found.gaps).tolist()) if told else ()
         )
         self.gaps_ = bool(found.gaps.any())
+        self.alike_ = self.shape_ is not None or one_range(found)
         first = next(source.blocks(1)).numbers
         pixels = self.shape_ is not None and isinstance(first, np.ndarray) and first.dtype == np.uint8
         self.shift_, self.scale_ = scaling(found, self.scale, self.shape_ is not None, pixels)
-        self.low_, self.high_ = ((v - self.shift_) * self.scale_ for v in (found.low, found.high))
+        self.mean_, self.low_, self.high_ = (
+            (v - self.shift_) * self.scale_ for v in (found.mean, found.low, found.high)
+        )
         if self._link() == "sigmoid" and len(self.low_) and (self.low_.min() < 0 or self.high_.max() > 1):
             j = int(np.argmax((self.low_ < 0) | (self.high_ > 1)))
             name = self.schema_.numeric[j].name if self.schema_ else getattr(self, "feature_names_in_", range(j + 1))[j]
@@ -287,6 +292,17 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         )
         return (encoder if layout.shape is None else nn.Sequential(nn.Flatten(), encoder)), decoder
 
+    def _start_at_the_mean(self) -> None:
+        """The last bias, so that an untrained decoder says the mean of each number."""
+        mean = np.clip(self.mean_, 0.01, 0.99) if self._link() == "sigmoid" else self.mean_
+        start = torch.as_tensor(np.log(mean / (1 - mean)) if self._link() == "sigmoid" else mean)
+        bias = list(self.coder_.decoder.parameters())[-1]
+        with torch.no_grad():
+            if len(bias) == self.layout_.written:
+                bias[: self.layout_.d] = start.to(bias)
+            elif self.layout_.shape is not None and len(bias) == self.layout_.shape[0]:  # one for each channel
+                bias.copy_(start.view(len(bias), -1).mean(1))
+
     def _inputs(self) -> Inputs:
         return Inputs(self.layout_, self.shift_, self.scale_)
 
@@ -322,9 +338,9 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
     # Answers.
 
     def _answers(
-        self, X: object, f: Callable[[Any, Cells], Tensor], form: bool = False, rows: int | None = None
+        self, X: object, f: Callable[[Any, Cells, Block], Tensor], form: bool = False, rows: int | None = None
     ) -> Any:
-        """f of the coder and the cells of each row, in blocks."""
+        """f of the coder, the cells of each row and their block, in blocks."""
         given = self._open(X, reset=False)
         coder, device = self._coder(given.dtype), self._device()
         dtype = dtype_of(coder)
@@ -333,7 +349,7 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
             for block in given.source.blocks(rows or self._rows_at_once()):
                 batch = as_batch(block, device)
                 gaps = batch.x.is_floating_point() and bool(torch.isnan(batch.x.sum()))
-                parts.append(f(coder, coder.inputs.cells(batch, dtype, gaps)))
+                parts.append(f(coder, coder.inputs.cells(batch, dtype, gaps), block))
         out = torch.cat(parts)
         return self._form(out, given) if form else self._as_given(out, given)
 
@@ -366,7 +382,7 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
 
     def _as_given(self, out: Tensor, given: Given) -> Any:
         if given.device is not None:
-            return out.to(given.device)
+            return out.to(given.device, torch.float32 if given.dtype == np.float32 else torch.float64)
         return out.cpu().numpy().astype(given.dtype, copy=False)
 
     def _form(self, out: Tensor, given: Given) -> Any:

@@ -12,7 +12,7 @@ from torch import nn
 
 from ..errors import ArgumentError
 from ..rng import generator
-from ..train import Batches, GradientStep, Run, Tensors, Training, train
+from ..train import Batches, GradientStep, Run, Training, train
 from ..train.device import processes
 
 
@@ -57,7 +57,7 @@ def epochs(asked: int | str, n: int, size: int) -> int:
 
 
 def run_stage(
-    name: str, objective: nn.Module, rows: Batches, held: Tensors | None, asked: int | str, plan: Plan
+    name: str, objective: nn.Module, rows: Batches, held: Batches | None, asked: int | str, plan: Plan
 ) -> Run:
     """Train ``objective`` for ``asked`` epochs."""
     size = batch_size(plan.batch_size, rows.n)
@@ -75,7 +75,7 @@ def run_stage(
         total = 0.0
         objective.eval()
         with torch.no_grad():
-            for batch in held.batches(max(size, 1024), plan.seed, 0):
+            for batch in held.batches(min(max(size, 1024), held.n), plan.seed, 0):
                 total += float(objective(batch)["loss"]) * len(batch.x)
         objective.train()
         return {"validation_loss": total / held.n}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..data.block import Block
 from ..data.memory import MemorySource
@@ -32,6 +34,8 @@ class Given(NamedTuple):
 
 def is_table(X: Any) -> bool:
     """Whether X has columns of kinds of their own: a Table, a path, a dict, a frame that holds more than numbers."""
+    if hasattr(X, "tocsr"):
+        return False
     if isinstance(X, Table | dict):
         return True
     if isinstance(X, str | PathLike):
@@ -61,27 +65,36 @@ def as_batch(block: Block, device: torch.device) -> Batch:
 
 def training_rows(
     source: Source, device: torch.device, training: Training, seed: int, y: Array | None = None
-) -> tuple[Batches, Tensors | None]:
+) -> tuple[Batches, Batches | None]:
     """The rows that are learned from, in the order of their content, and those held out for early stopping.
 
     A row of a whole weight stands there so many times; other weights, scaled to mean 1, multiply the losses.
     """
-    if not isinstance(source, MemorySource) or source.block.csr is not None:
+    if not isinstance(source, MemorySource):
         if training.early_stopping or y is not None:
-            raise ArgumentError("early stopping and labels need the rows in memory, dense: these are not")
+            raise ArgumentError("early stopping and labels need the rows in memory: these are read in blocks")
         return Blocks(source, lambda block: as_batch(block, device)), None
-    rows = as_batch(source.block, device)._replace(weight=None)
-    if y is not None:
-        rows = rows._replace(y=torch.from_numpy(y.astype(np.int64)).to(device))
     order, w = source.order, source.block.weight
+    labels = None if y is None else torch.from_numpy(y.astype(np.int64)).to(device)
+    weight = None
     if w is not None:
         order = order[w[order] > 0]
         if np.array_equal(w, np.rint(w)) and w.sum() <= REPEATED * len(w):
             order = np.repeat(order, w[order].astype(np.int64))
         else:
-            rows = rows._replace(weight=tensor((w / w[order].mean()).astype(np.float32), device))
+            weight = tensor((w / w[order].mean()).astype(np.float32), device)
+    if source.block.csr is not None:
+        return _split(order, training, seed, lambda some: Picked(source, device, some, weight, labels))
+    rows = as_batch(source.block, device)._replace(weight=weight, y=labels)
+    return _split(order, training, seed, lambda some: Tensors(rows, some))
+
+
+def _split(
+    order: Array, training: Training, seed: int, rows: Callable[[Array], Batches]
+) -> tuple[Batches, Batches | None]:
+    """The rows that are learned from and those held out, each in the order of their content."""
     if not training.early_stopping:
-        return Tensors(rows, order), None
+        return rows(order), None
     mixed = np.random.default_rng((seed, 1)).permutation(len(order))
     m = math.ceil(training.validation_fraction * len(mixed))
     if not 0 < m < len(mixed):
@@ -89,7 +102,33 @@ def training_rows(
             f"{len(mixed)} rows leave none to learn from or none to hold out at validation_fraction = "
             f"{training.validation_fraction}"
         )
-    return Tensors(rows, order[np.sort(mixed[m:])]), Tensors(rows, order[np.sort(mixed[:m])])
+    return rows(order[np.sort(mixed[m:])]), rows(order[np.sort(mixed[:m])])
+
+
+class Picked:
+    """Sparse rows in memory, made dense one batch at a time."""
+
+    def __init__(
+        self, source: MemorySource, device: torch.device, order: Array, weight: Tensor | None, y: Tensor | None
+    ) -> None:
+        self.source, self.device, self.order, self.weight, self.y = source, device, order, weight, y
+
+    @property
+    def n(self) -> int:
+        """Rows in an epoch."""
+        return len(self.order)
+
+    def batches(
+        self, size: int, seed: int, epoch: int, start: int = 0, rank: int = 0, world: int = 1
+    ) -> Iterator[Batch]:
+        """As ``Source.batches``."""
+        shuffled = self.order[np.random.default_rng((seed, epoch)).permutation(self.n)]
+        for lo in range(start * size, self.n, size):
+            at = shuffled[lo : lo + size]
+            if len(at) >= world:
+                at = at[rank::world]
+                weight, y = (None if part is None else part[at] for part in (self.weight, self.y))
+                yield as_batch(self.source.take(at), self.device)._replace(weight=weight, y=y)
 
 
 def free_bytes(device: torch.device) -> int:

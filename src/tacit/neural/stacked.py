@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ..base import check_number
 from ..errors import ArgumentError
-from ..train import Batch, Batches, Run, Tensors, Training
+from ..train import Batch, Batches, Run, Training
 from ..typing import Seed
 from .autoencoder import check_loss
 from .coder import Coder, Corruption, dtype_of, weighted_mean
@@ -107,7 +107,7 @@ class StackedAutoencoder(CoderEstimator):
                 check_corruption(self, kind, level)
         return list(zip(kinds, levels))
 
-    def _train(self, rows: Batches, held: Tensors | None, plan: Plan) -> Run:
+    def _train(self, rows: Batches, held: Batches | None, plan: Plan) -> Run:
         up = dense(self.coder_.encoder).pieces
         down = dense(self.coder_.decoder).pieces[::-1]
         likeness = F.binary_cross_entropy_with_logits if self._probabilities() else F.mse_loss

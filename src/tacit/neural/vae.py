@@ -24,6 +24,7 @@ from .coder import Coder, dtype_of, weighted_mean
 from .estimator import CELLS, CoderEstimator
 from .inputs import Cells, Inputs, Judge, NumberLoss, losses, over
 from .nets import Activation
+from .noise import RowNoise
 from .rows import Given
 
 LOG_2PI = math.log(2 * math.pi)
@@ -112,7 +113,7 @@ class Evidence(nn.Module):
 
 
 def log_weights(coder: GaussianCoder, judge: Judge, cells: Cells, q: Posterior, noise: Tensor) -> Tensor:
-    """log p(x | z) + log p(z) - log q(z | x) [s, b] for s draws noise: [s, b, k] or [s, 1, k]."""
+    """log p(x | z) + log p(z) - log q(z | x) [s, b] for s draws noise: [s, b, k]."""
     z = q.mean + q.log_sd.exp() * noise  # [s, b, k]
     s, b, _ = z.shape
     many = Cells(*(None if part is None else part.repeat(s, 1) for part in cells))  # type: ignore[arg-type]
@@ -133,7 +134,7 @@ class VAE(CoderEstimator):
         Widths, that of z last.
     likelihood : {"auto", "bernoulli", "gaussian"}
         Of a number given z. "bernoulli" is for values in [0, 1]; "gaussian" has a standard deviation for each column,
-        learned. "auto" takes "bernoulli" for pictures and columns of one range, "gaussian" for others.
+        learned. "auto" takes "bernoulli" for pictures and columns that share one range, "gaussian" for others.
     beta : float
         Weight of the divergence.
     n_importance : int
@@ -198,25 +199,22 @@ class VAE(CoderEstimator):
         """log 1/S Σ_s p(x, z_s) / q(z_s | x) [n], z_s ~ q(z | x): a bound on log p(x), tight for many samples S.
 
         A density in the units of the columns, over the cells that are there; for "bernoulli" a probability of values 0
-        and 1. All rows share the draws, which the seed of ``fit`` gives.
+        and 1. A row's draws follow from the seed of ``fit`` and from its content: asked again, it scores the same.
         """
         if n_samples < 1:
             raise ArgumentError(f"n_samples must be an int >= 1. Got {n_samples!r} instead.")
-        k = self.code_size_
-        at_once = max(1, min(n_samples, 64))
+        noise = RowNoise(n_samples, self.code_size_, self.seed_)
+        at_once = min(n_samples, 64)
         units = torch.as_tensor(np.log(self.scale_) if self.likelihood_ == "gaussian" else np.zeros(len(self.scale_)))
 
-        def bound(coder: GaussianCoder, cells: Cells) -> Tensor:
-            q = coder.posterior(cells)
-            draws = torch.Generator().manual_seed(self.seed_)
-            total = torch.full((len(cells.x),), -math.inf, dtype=q.mean.dtype, device=q.mean.device)
-            for done in range(0, n_samples, at_once):
-                noise = torch.randn(min(at_once, n_samples - done), 1, k, generator=draws, dtype=torch.float64)
-                weights = log_weights(coder, self._judge_of(coder), cells, q, noise.to(q.mean))
-                total = torch.logaddexp(total, torch.logsumexp(weights, dim=0))
+        def bound(coder: GaussianCoder, cells: Cells, block: Block) -> Tensor:
+            q, judge = coder.posterior(cells), self._judge_of(coder)
+            total = torch.full_like(q.mean[:, 0], -math.inf)
+            for lo in range(0, n_samples, at_once):
+                draws = noise(block, lo, min(lo + at_once, n_samples), q.mean)
+                total = torch.logaddexp(total, torch.logsumexp(log_weights(coder, judge, cells, q, draws), dim=0))
             jacobian = units.to(cells.x)
-            change = jacobian.sum() if cells.seen is None else cells.seen @ jacobian
-            return total - math.log(n_samples) + change
+            return total - math.log(n_samples) + (jacobian.sum() if cells.seen is None else cells.seen @ jacobian)
 
         return self._answers(X, bound, rows=max(1, self._rows_at_once() // at_once))
 
@@ -270,7 +268,7 @@ class VAE(CoderEstimator):
         if self.likelihood == "auto":
             self.likelihood_ = "gaussian"
             super()._learn_scale(source)
-            fits = len(self.low_) > 0 and self.low_.min() >= 0 and self.high_.max() <= 1
+            fits = (self.alike_ or self.resample) and self.low_.min() >= 0 and self.high_.max() <= 1
             self.likelihood_ = "bernoulli" if fits and not self.schema_ else "gaussian"
         super()._learn_scale(source)
         if self.resample and self.likelihood_ != "bernoulli":
