@@ -39,9 +39,9 @@ def test_each_layer_recovers_the_one_below_by_hand() -> None:
 
     z1 = logistic(layer(W[0], X[:9]))
     back = layer(V[0], z1)
-    assert float(first(batch)["loss"]) == pytest.approx(((back - X[:9]) ** 2).sum(1).mean(), rel=1e-5)
+    assert first(batch)["loss"].item() == pytest.approx(((back - X[:9]) ** 2).sum(1).mean(), rel=1e-5)
     back = logistic(layer(V[1], logistic(layer(W[1], z1))))
-    assert float(second(batch)["loss"]) == pytest.approx(((back - z1) ** 2).sum(1).mean(), rel=1e-5)
+    assert second(batch)["loss"].item() == pytest.approx(((back - z1) ** 2).sum(1).mean(), rel=1e-5)
     assert {id(p) for p in second.parameters()} == {id(p) for part in (up[1], down[1]) for p in part.parameters()}
 
 
