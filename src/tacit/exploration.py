@@ -82,7 +82,7 @@ def explore(
         warnings.simplefilter("ignore", DataNotice)  # the page shows them
         table = X if isinstance(X, Table) and types is None else Table.read(X, types)
     tell("groups", 0, None)
-    model = JointMixture("auto", max_components=max_components, random_state=random_state)
+    model = JointMixture("auto", max_components=max_components, n_parts=None, random_state=random_state)
     model._fit(table, tell=lambda step, done, total: tell("groups", *_SHARE[step](done, total)))
     made = {"seed": random_state, "max_components": int(max_components), "types": dict(types or {})}
     return Exploration(table, model, name or _name(X), rows, made, tell, started)
@@ -242,18 +242,11 @@ def _name(X: object) -> str:
 
 def _product(model: JointMixture, order: Array) -> Product:
     """The parts of the mixture, and the group of each in the order of the page."""
-    at = np.cumsum([len(c.levels) for c in model.schema_.categorical])[:-1]
-    some = bool(model.schema_.categorical)
     place = np.full(model.n_components_, -1)
     place[order] = np.arange(len(order))
+    columns = [model._column(c.name) for c in (*model.schema_.numeric, *model.schema_.categorical)]
     with np.errstate(divide="ignore"):
-        return Product(
-            np.log(model.part_weights_),
-            model.part_means_,
-            np.sqrt(model.part_variances_),
-            np.split(np.log(model.part_probabilities_), at, axis=1) if some else [],
-            place[model.part_component_],
-        )
+        return Product(np.log(model.part_weights_), columns, place[model.part_component_])
 
 
 def _effects(sample: list[View], effect: Doubles, most: int = 24) -> dict[str, Any]:

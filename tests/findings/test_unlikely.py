@@ -12,6 +12,8 @@ from scipy.stats import norm
 from tacit.data.block import Block
 from tacit.data.table import Table
 from tacit.findings.unlikely import Product, judge, log_others, surprise
+from tacit.mixture.families.categorical import CategoricalColumn
+from tacit.mixture.families.normal import NormalColumn
 from tacit.mixture.joint import JointMixture
 
 
@@ -19,7 +21,14 @@ def model(d: int = 1) -> Product:
     rng = np.random.default_rng(5)
     w = rng.dirichlet([1, 1, 1])
     levels = [np.log(rng.dirichlet(np.ones(L), 3)) for L in (2, 3, 4)]
-    return Product(np.log(w), rng.normal(size=(3, d)), rng.uniform(0.5, 2, (3, d)), levels, np.arange(3))
+    numbers = [NormalColumn(rng.normal(size=3), rng.uniform(0.5, 2, 3)) for _ in range(d)]
+    return Product(np.log(w), [*numbers, *map(CategoricalColumn, levels)], np.arange(3))
+
+
+def normals(weights: list[float], mean: list[float], sd: float) -> Product:
+    """One number from some normals."""
+    column = NormalColumn(np.array(mean), np.full(len(mean), sd))
+    return Product(np.log(weights), [column], np.arange(len(mean)))
 
 
 def log_prob(m: Product, x: np.ndarray, codes: tuple[int, ...]) -> float:
@@ -27,10 +36,10 @@ def log_prob(m: Product, x: np.ndarray, codes: tuple[int, ...]) -> float:
     joint = m.log_weights.copy()
     for j, v in enumerate(x):
         if not np.isnan(v):
-            joint = joint + norm.logpdf(v, m.mean[:, j], m.sd[:, j])
+            joint = joint + m.columns[j].log_prob(np.array([v]))[0]
     for j, code in enumerate(codes):
         if code >= 0:
-            joint = joint + m.log_levels[j][:, code]
+            joint = joint + m.columns[len(x) + j].log_prob(np.array([code]))[0]
     return float(logsumexp(joint))
 
 
@@ -59,13 +68,13 @@ def test_numbers_and_gaps() -> None:
 
 @pytest.mark.parametrize("z", [0.5, 2.0, 4.0, 6.0])
 def test_one_normal_gives_its_two_tails(z: float) -> None:
-    m = Product(np.zeros(1), np.array([[3.0]]), np.array([[2.0]]), [], np.zeros(1, int))
+    m = normals([1.0], [3.0], 2.0)
     found = surprise(m, Block(0, np.array([[3 + 2 * z]])))
     assert found.bits[0, 0] == pytest.approx(-np.log2(2 * norm.sf(z)), rel=0.03)
 
 
 def test_a_value_between_two_peaks_is_as_odd_as_one_beyond_them() -> None:
-    m = Product(np.log([0.5, 0.5]), np.array([[-10.0], [10.0]]), np.ones((2, 1)), [], np.arange(2))
+    m = normals([0.5, 0.5], [-10.0, 10.0], 1.0)
     between, beyond, usual = surprise(m, Block(0, np.array([[0.0], [20.0], [10.2]]))).bits[:, 0]
     assert between > 30
     assert beyond > 30

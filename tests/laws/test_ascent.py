@@ -39,7 +39,7 @@ def mixed(gaps: float) -> Table:
 def product(table: Table, smoothing: float) -> Product:
     d = len(table.schema.numeric)
     levels = tuple(len(c.levels) for c in table.schema.categorical)
-    return Product((Normal.over(table, np.zeros(d), 1e-3, smoothing), Categorical(levels, smoothing)))
+    return Product((Normal.of(table, np.zeros(d), 1e-3, smoothing), Categorical(levels, smoothing)))
 
 
 class Case(NamedTuple):

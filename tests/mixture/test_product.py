@@ -31,7 +31,7 @@ def cells(n: int, seed: int, gaps: float = 0.2) -> Block:
 
 
 def family(block: Block, smoothing: float = 1.0) -> Product:
-    return Product((Normal.over(MemorySource(block), np.zeros(3), 1e-3, smoothing), Categorical(LEVELS, smoothing)))
+    return Product((Normal.of(MemorySource(block), np.zeros(3), 1e-3, smoothing), Categorical(LEVELS, smoothing)))
 
 
 def parameters(K: int, seed: int) -> MixtureParams:
@@ -116,7 +116,7 @@ def test_em_climbs_with_floor_and_priors(seed, smoothing):
 def test_variances_stop_at_the_floor_and_at_a_recorded_step():
     x = np.repeat([[0.0, 5.0], [10.0, 5.0]], 20, axis=0)
     block = Block(0, x)
-    normal = Normal.over(MemorySource(block), np.array([1.0, 0.0]), 1e-3, 0.0)
+    normal = Normal.of(MemorySource(block), np.array([1.0, 0.0]), 1e-3, 0.0)
     np.testing.assert_allclose(normal.floor[0], 1 / (2 * np.pi))  # a cell's probability is at most 1
     assert 0 < normal.floor[1] < 1e-9  # constant
     θ = normal.blank(2, MemorySource(block))

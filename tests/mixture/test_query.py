@@ -120,7 +120,7 @@ def test_by_enumeration() -> None:
     """Two categories and a mixture written down by hand."""
     columns = {"a": ["x", "x", "y", "y", "y", "x"], "b": ["u", "v", "w", "w", "u", "u"]}
     model = JointMixture(2, random_state=0).fit(columns)
-    π, P = model.part_weights_, model.part_probabilities_  # [2], [2, 5]
+    π, P = model.part_weights_, np.hstack([model._column(name).probabilities() for name in "ab"])  # [2], [2, 5]
     joint = np.einsum("m,ma,mb->ab", π, P[:, :2], P[:, 2:])
     for (i, a), (j, b) in itertools.product(enumerate("xy"), enumerate("uvw")):
         assert p(model, f"p(a={a}, b={b})") == pytest.approx(joint[i, j])

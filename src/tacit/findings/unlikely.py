@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import log_softmax, logsumexp, softmax
-from scipy.stats import norm
 
 from ..data.block import Block
-from ..data.source import Source
+from ..data.memory import MemorySource
 from ..data.table import Schema
+from ..mixture.families.column import ColumnDistribution
 from ..mixture.joint import JointMixture
+from ..mixture.surprise import surprisal
 from ..typing import Array, Doubles, Floats
 from . import words
 from .columns import BARS, View
@@ -21,17 +22,13 @@ ROWS = 10  # told
 CELLS = 4  # told of a row, at most
 FEW = 20  # rows in the table, below which none is called unlikely
 STRIKING = 5.0  # bits, the least surprise of a cell worth telling
-_Z = np.linspace(-10, 10, 801)
-_DZ = norm.pdf(_Z) * (_Z[1] - _Z[0])
 
 
 class Product(NamedTuple):
-    """Σ_k π_k Π_j p(x_j | k): the parameters of a mixture whose columns are independent within a component."""
+    """Σ_k π_k Π_j p(x_j | k): a mixture whose columns are independent within a component."""
 
     log_weights: Doubles  # [K], or [b, K] where each row has its own
-    mean: Doubles  # [K, d]
-    sd: Doubles  # [K, d]
-    log_levels: Sequence[Doubles]  # one [K, L] for each categorical column
+    columns: Sequence[ColumnDistribution]  # numbers first
     group: Array  # [K], the group (from 0) that a component is part of; -1 for none
 
 
@@ -51,28 +48,30 @@ class Judgement(NamedTuple):
     support: Doubles  # [K], N_k = Σ_i p(k | x_i)
 
 
-def judge(model: JointMixture, source: Source) -> Judgement:
+def judge(model: JointMixture, source: MemorySource) -> Judgement:
     """The density of each row by the other rows: p(x_i) with π_k in proportion to N_k - r_ik, its own share left out.
 
     A row so odd that a part of the density is there for it alone would else be called likely, and a group.
     """
-    mixture, params = model._model()
+    mixture, params = model._model(source)
+    cells = model._layout.cells
     cap = mixture.block_rows(params)
     fold = np.eye(model.n_components_)[model.part_component_]  # [parts, groups]
     n = source.shape[0]
 
     def posterior(block: Block) -> Doubles:
-        joint = np.asarray(mixture.log_joint(params, block), np.float64)
+        joint = np.asarray(mixture.log_joint(params, cells(block)), np.float64)
         return np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
 
     support: Doubles = source.reduce(lambda block: posterior(block).sum(axis=0), rows=cap)
 
     def judged(block: Block) -> Doubles:
-        joint = np.asarray(mixture.log_joint(params, block), np.float64)
+        joint = np.asarray(mixture.log_joint(params, cells(block)), np.float64)
         r = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
         joint = joint + log_others(r, support)
         total = logsumexp(joint, axis=1, keepdims=True)
-        return np.concatenate([total + np.log(n / max(n - 1, 1)), np.exp(joint - total) @ fold], axis=1)
+        score = total + np.log(n / max(n - 1, 1)) + model._layout.base(block)[:, None]
+        return np.concatenate([score, np.exp(joint - total) @ fold], axis=1)
 
     told = source.map(judged, rows=cap)
     return Judgement(told[:, 0], told[:, 1:], support)
@@ -94,46 +93,36 @@ def surprise(model: Product, block: Block) -> Surprise:
     The bits measure the probability of the region where the density is no higher than at x_j (Hyndman 1996), so that
     numbers in any unit and categories compare.
     """
-    cells = _log_cells(model, block)  # [b, J, K]
+    x = _cells(block)
+    cells = _log_cells(model, x)  # [b, J, K]
     total = model.log_weights + cells.sum(axis=1)  # [b, K]
     without = log_softmax(total[:, None, :] - cells, axis=2)  # log p(k | x_-j)
     log_prob = logsumexp(without + cells, axis=2)
-    seen = np.concatenate([~np.isnan(block.x), _codes(block) >= 0], axis=1)
-    bits = np.zeros(seen.shape)
-    d = block.d
-    for i, j in zip(*np.nonzero(seen), strict=True):
-        w = np.exp(without[i, j])
-        if j < d:
-            p = _numeric_tail(w, model.mean[:, j], model.sd[:, j], float(log_prob[i, j]))
-        else:
-            level = np.exp(logsumexp(without[i, j][:, None] + model.log_levels[j - d], axis=0))
-            p = float(level[level <= level[_codes(block)[i, j - d]] * (1 + 1e-9)].sum())
-        bits[i, j] = -np.log2(np.clip(p, 2.0**-60, 1.0))
-    return Surprise(np.where(seen, log_prob, np.nan), bits, np.exp(without))
+    bits = np.zeros(x.shape)
+    for j, column in enumerate(model.columns):
+        seen = np.flatnonzero(~np.isnan(x[:, j]))
+        if len(seen):
+            bits[seen, j] = np.minimum(surprisal(column, x[seen, j], total[seen]) / np.log(2), 60)
+    return Surprise(np.where(np.isnan(x), np.nan, log_prob), bits, np.exp(without))
 
 
 def _codes(block: Block) -> Array:
     return block.codes if block.codes is not None else np.empty((block.n, 0), np.int32)
 
 
-def _log_cells(model: Product, block: Block) -> Doubles:
-    x = np.asarray(block.x, np.float64)[:, :, None]  # [b, d, 1]
-    numbers = norm.logpdf(x, model.mean.T, model.sd.T)
-    levels = [
-        np.where(code[:, None] >= 0, table.T[code], 0.0)
-        for code, table in zip(_codes(block).T, model.log_levels, strict=True)
-    ]
-    parts = [np.nan_to_num(numbers, nan=0.0), *(v[:, None, :] for v in levels)]
-    return np.concatenate(parts, axis=1)
+def _cells(block: Block) -> Doubles:
+    """Numbers and codes side by side, a gap as NaN [b, J]."""
+    codes = _codes(block)
+    return np.concatenate([np.asarray(block.x, np.float64), np.where(codes < 0, np.nan, codes)], axis=1)
 
 
-def _numeric_tail(w: Doubles, mean: Doubles, sd: Doubles, log_at: float) -> float:
-    """P(f(X) <= f(x)) for X from Σ_k w_k N(mean_k, sd_k²), by quadrature in each component."""
-    keep = w > 1e-12
-    w, mean, sd = w[keep], mean[keep], sd[keep]
-    at = mean[:, None] + sd[:, None] * _Z  # [K, z]
-    density = logsumexp(np.log(w) + norm.logpdf(at[:, :, None], mean, sd), axis=2)
-    return float((w[:, None] * _DZ * (density <= log_at)).sum())
+def _log_cells(model: Product, x: Doubles) -> Doubles:
+    """log p(x_j | k) of every cell, 0 for a gap and where no component can have it [b, J, K]."""
+    out = np.zeros((*x.shape, len(model.group)))
+    for j, column in enumerate(model.columns):
+        seen = ~np.isnan(x[:, j])
+        out[seen, j] = np.maximum(column.log_prob(x[seen, j]), -1e6)
+    return out
 
 
 def unlikely(
@@ -156,7 +145,7 @@ def unlikely(
         few = "There are too few rows to call any of them unlikely."
         return {"rows": [], "striking": False, "histogram": None, "words": [few]}
     score = judgement.score
-    r = softmax(model.log_weights + _log_cells(model, block).sum(axis=1), axis=1)
+    r = softmax(model.log_weights + _log_cells(model, _cells(block)).sum(axis=1), axis=1)
     found = surprise(model._replace(log_weights=model.log_weights + log_others(r, judgement.support)), block)
     fold = (model.group[:, None] == np.arange(resp.shape[1])).astype(np.float64)  # [parts, groups]
     found = found._replace(posterior=found.posterior @ fold)

@@ -1,39 +1,52 @@
 """JointMixture: one probability model of a whole table, numbers and categories and gaps.
 
-Over the observed cells of a row, p(x) = Σ_m π_m Π_j p_mj(x_j), where p_mj is a normal for a number and a table of
-level probabilities for a category. A component is one such product, or several where a group of rows needs them.
+Over the observed cells of a row, p(x) = Σ_m π_m Π_j p_mj(x_j), where p_mj is a distribution of one column: a normal, a
+log-normal, a table of level probabilities, ... A component is one such product, or several.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from scipy.special import logsumexp
 from sklearn.base import DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ..base import Estimator, check_choice, check_number
+from ..data.block import Block
 from ..data.memory import MemorySource
-from ..data.schema import nearest_name
+from ..data.schema import Schema, nearest_name
 from ..data.table import Table
-from ..em.engine import em
+from ..em.engine import Pass, em
+from ..em.online import Online, online_step
 from ..errors import ArgumentError
 from ..rng import generator
+from ..stats import scale
 from ..typing import Array, Doubles, Seed
 from .answer import Answer, Answers
 from .condition import ConditionalMixture, given
-from .families.categorical import Categorical, CategoricalParams
-from .families.column import ColumnDistribution
+from .dependence import DRAWS, Draws, MutualInformation
+from .families.choose import choose
+from .families.column import ColumnDistribution, GaussianBlock
+from .families.counts import Counts
 from .families.family import Cells
-from .families.normal import Normal, NormalParams
-from .families.product import Product
+from .families.layout import CellLayout
+from .fill import Filled, Filler, Imputed
+from .joined import conditioned
 from .mixture import Mixture, MixtureParams
+from .parts import Density, Size, averaged, grown
 from .search import Candidate, Search, candidate, feature_space
 from .select import unite
+from .surprise import surprisal, surprisal_in_block
 
 SEARCHED = 8192  # rows on which the number of components is sought
+GROWN = 65_536  # rows on which a density is grown
+LAST = 10  # steps of EM on all rows after a density was grown on some of them
+AT_ONCE = 4_000_000  # responsibilities held at a time
 
 
 class NumberColumn(NamedTuple):
@@ -51,7 +64,7 @@ class CategoryColumn(NamedTuple):
 
 
 class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
-    """A mixture over all columns of a table: numbers by normals, categories by tables of probabilities.
+    """A mixture over all columns of a table, each by a family of distributions that suits it.
 
     For a row x with observed cells O, p(x) = Σ_m π_m Π_{j ∈ O} p_mj(x_j), fitted by EM to the maximum of
     Σ_i w_i log p(x_i) plus the log prior of ``smoothing``; a gap is left out of the product, which is right where
@@ -65,12 +78,22 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         For "auto". "bic", "icl" and "aic" take the number of products with the lowest value. "groups" takes those of
         BIC and unites what is no more than one cloud (any one Gaussian, unrelated columns of any shapes, ...), so that
         components are groups of rows, and there is one where there are none: see ``tacit.mixture.select``.
+    n_parts : "auto", int or None
+        How many products the density is made of. "auto", with "groups": as many as make held-out rows likeliest, grown
+        out of those of the search and each in the group that it came from, see ``tacit.mixture.parts``; with a given
+        number of components or another criterion, one product each. None: those of the search.
+    n_averaged : int
+        So many densities, grown apart, are averaged: better answers, at as many times the cost.
+    families : mapping of column name to family, optional
+        "normal", "lognormal", "gamma", "poisson", "negative_binomial", or "full" for the columns that share a full
+        covariance; "zero+lognormal" gives 0 a probability of its own, "points+lognormal" every value that stands out.
+        "categorical" or "bernoulli" for categories. What is not named is chosen: see ``tacit.mixture.families.choose``.
     max_components, n_init, tol, max_iter : int, int, float, int
         The most products that "auto" tries; starts for each number; EM stops where the objective per row gains less
         than ``tol``, or after ``max_iter`` steps.
     smoothing : float
-        Prior weight in rows, for each component and column: spread evenly over a category's levels; for a number, at a
-        tenth of the column's variance. 0 gives maximum likelihood.
+        Prior weight in rows, for each product and column: a category as it is in all rows; a number at a tenth of its
+        column's variance. 0 gives maximum likelihood.
     reg : float
         The least variance of a number in a component, as a share of the column's variance.
     types : mapping of column name to kind, optional
@@ -83,18 +106,20 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         The components, the largest first.
     columns_ : dict
         By column name, the mean and standard deviation, or the probabilities of the levels, in each component.
-    part_weights_, part_means_, part_variances_, part_probabilities_ : arrays [M], [M, d], [M, d], [M, L]
-        The products; the levels of all categories lie side by side.
-    part_component_ : array [M]
-        Which component each product belongs to.
+    families_ : dict
+        By column name, the family that it has.
+    part_weights_, part_component_ : arrays [M], [M]
+        The products: their weights, and which component each belongs to.
     selection_ : list of dict
         The criteria for each number of products that was tried; lower is better.
+    growth_ : list of dict
+        The mean log-density of held-out rows for growing numbers of products; empty where ``n_parts`` was not sought.
     evidence_ : dict or None
         For "groups": the gain of BIC / 2 by more than one product, and the mean and standard deviation of that gain in
         clouds drawn with the same columns and correlations; ``z`` is their difference in standard deviations, and more
         than 3 is taken for groups.
     history_, n_iter_, converged_ : list, int, bool
-        The objective at each pass of the final fit over all rows.
+        The objective at each pass of the final fit over all rows (of the last density, where several are averaged).
     schema_ : Schema
         What each column is taken for.
 
@@ -112,29 +137,45 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
     'red'
     """
 
+    _layout: CellLayout
+    _family: Any  # Product
+    _params: MixtureParams
+    _online: Online[MixtureParams] | None
+    part_weights_: Doubles
+    part_component_: Array
+    weights_: Doubles
+    n_components_: int
+    history_: list[Pass]
+
     def __init__(
         self,
         n_components: int | str = "auto",
         *,
         criterion: str = "groups",
         max_components: int = 15,
+        n_parts: int | str | None = "auto",
+        n_averaged: int = 1,
         n_init: int = 3,
         tol: float = 1e-5,
         max_iter: int = 200,
         smoothing: float = 1.0,
         reg: float = 1e-3,
         types: Mapping[str, str] | None = None,
+        families: Mapping[str, str] | None = None,
         random_state: Seed = None,
     ) -> None:
         self.n_components = n_components
         self.criterion = criterion
         self.max_components = max_components
+        self.n_parts = n_parts
+        self.n_averaged = n_averaged
         self.n_init = n_init
         self.tol = tol
         self.max_iter = max_iter
         self.smoothing = smoothing
         self.reg = reg
         self.types = types
+        self.families = families
         self.random_state = random_state
 
     def fit(self, X: object, y: object = None, sample_weight: object = None) -> Self:
@@ -156,9 +197,13 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
                 f"Expected n_samples >= n_components but got n_components = {self.n_components}, n_samples = {n}"
             )
         rng = generator(self.random_state)
-        search = Search(self._family(table), self._levels(), self.n_init, self.tol, self.max_iter)
-        rows = _searched(table, rng)
-        part_component: Array | None = None
+        self._layout = choose(table.schema, table, self.families)
+        cells = self._layout.encode(table)
+        search = Search(
+            self._layout.family(cells, self.reg, self.smoothing), self._layout, self.n_init, self.tol, self.max_iter
+        )
+        rows = _searched(table, rng, SEARCHED)
+        component: Array | None = None
         self.evidence_ = None
         if auto:
             criterion = "bic" if self.criterion == "groups" else self.criterion
@@ -166,25 +211,71 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
             path = search.path(rows, most, criterion, rng, lambda c: tell("components", c.n_components, most))
             best = min(path, key=lambda c: float(getattr(c, criterion)))
             if self.criterion == "groups":
-                part_component, evidence = unite(best, search, rows.block, rng, lambda i, m: tell("groups", i, m))
+                component, evidence = unite(best, search, rows.block, rng, lambda i, m: tell("groups", i, m))
                 self.evidence_ = evidence and evidence._asdict() | {"z": evidence.z}
         else:
-            path = [search.fit(rows, int(self.n_components), feature_space(rows, self._levels()), rng)]
+            inner = self._layout.encode(rows)
+            path = [search.fit(inner, int(self.n_components), feature_space(rows, self._layout.levels), rng)]
             best = path[0]
-        model = Mixture(best.n_components, search.family)
-        fit = em(
-            model,
-            table,
-            best.params,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            rng=rng,
-            on_pass=lambda i, _: tell("fit", i, self.max_iter),
-        )
-        self._learn(fit.params, search.family, part_component)
-        self.selection_ = [c.record() for c in path]
-        self.history_, self.n_iter_, self.converged_ = fit.history, fit.n_iter, fit.converged
+        component = np.arange(best.n_components) if component is None else component
+        density = self._density(search, table, cells, best, component, rng, tell)
+        self._learn(density)
+        total, shift = (float(b.w @ self._layout.base(b)) for b in (rows.block, table.block))
+        self.selection_ = [_moved(c, total).record() for c in path]
+        shift /= float(table.block.w.sum())
+        self.history_ = [
+            Pass(float(step) + shift, step.after_e + shift, step.after_m + shift) for step in self.history_
+        ]
         return self
+
+    def _density(
+        self,
+        search: Search,
+        table: Table,
+        cells: MemorySource,
+        best: Candidate,
+        component: Array,
+        rng: np.random.Generator,
+        tell: Callable[[str, int, int], None],
+    ) -> Density:
+        """The mixture of all rows: grown out of what the search has found where that is asked for, then fitted."""
+        grow = isinstance(self.n_parts, int) or (
+            self.n_parts == "auto" and self.n_components == "auto" and self.criterion == "groups"
+        )
+        wanted = None if self.n_parts in ("auto", None) else int(self.n_parts)
+        told: list[Size] = []
+        densities = []
+        for i in range(self.n_averaged if grow else 1):
+            density = Density(Mixture(best.n_components, search.family), best.params, component)
+            if grow:
+                rows = _searched(table, rng, GROWN)
+                density, sizes = grown(
+                    search,
+                    rows,
+                    best.params,
+                    component,
+                    self.smoothing,
+                    rng,
+                    wanted,
+                    lambda i, m: tell("density", i, m),
+                )
+                told = told or sizes
+                wanted = density.model.K if wanted is None and sizes else wanted
+            family = density.model.family
+            model = Mixture(density.model.K, family.reading(cells))
+            fit = em(
+                model,
+                cells,
+                density.params,
+                tol=self.tol,
+                max_iter=self.max_iter if table.shape[0] <= GROWN or not grow else LAST,
+                rng=rng,
+                on_pass=lambda i, _: tell("fit", i, self.max_iter),
+            )
+            densities.append(Density(model, fit.params, density.component))
+        self.growth_ = [size._asdict() for size in told]
+        self.history_, self.n_iter_, self.converged_ = fit.history, fit.n_iter, fit.converged
+        return averaged(densities)
 
     def predict(self, X: object) -> Array:
         """The most probable component of each row [n]."""
@@ -202,14 +293,16 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         return out
 
     def score_samples(self, X: object) -> Doubles:
-        """log p(observed cells) of each row [n]: a density in the units of the columns. Higher is more typical."""
-        table = self._conform(X)
-        model, params = self._model()
-        out: Doubles = table.map(
-            lambda block: np.asarray(model.posterior(params, block).log_prob, dtype=np.float64),
-            rows=model.block_rows(params),
+        """log p(observed cells) of each row [n]: a density in the units of the columns. Higher is more typical.
+
+        -∞ where a cell lies outside what its column can be, such as a negative cell of a log-normal column.
+        """
+        return self._rows_of(
+            self._conform(X),
+            lambda model, cells, block: (
+                np.asarray(model.log_prob(self._params, cells), np.float64) + self._layout.base(block)
+            ),
         )
-        return out
 
     def score(self, X: object, y: object = None) -> float:
         """The mean of ``score_samples``."""
@@ -222,34 +315,156 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
             raise ArgumentError(
                 f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one sample."
             )
-        model, params = self._model()
         rng = generator(self.random_state)
-        z = rng.choice(model.K, n_samples, p=self.part_weights_)
-        d, c = len(self.schema_.numeric), len(self.schema_.categorical)
-        cells = Cells(np.empty((n_samples, d)), np.empty((n_samples, c), dtype=np.int32))
-        model.family.sample(params.theta, z, rng, cells)
-        return self._decode(cells)
+        z = rng.choice(len(self.part_weights_), n_samples, p=self.part_weights_)
+        cells = self._layout.blank(n_samples)
+        self._family.sample(self._params.theta, z, rng, cells)
+        return self._decode(self._layout.decode(cells))
 
-    def impute(self, X: object) -> Any:
+    def partial_fit(self, X: object, y: object = None, sample_weight: object = None) -> Self:
+        """Learn from one more batch of rows: online EM with the same sums (Cappé and Moulines 2009).
+
+        The first call is ``fit``, and settles columns, levels, families and the number of components; give it a batch
+        that is like the rest. Each later one takes a step, in which the newest batch counts for more than its share.
+        ``y`` is ignored.
+        """
+        first = not hasattr(self, "_layout")
+        if first:
+            self.fit(X, y, sample_weight)
+            table = self._conform(X).weighing(sample_weight)
+        else:
+            table = self._conform(X).weighing(sample_weight)
+        cells = self._layout.encode(table)
+        family, old = self._family.reading(cells), self._family
+        state = Online(self._params) if first or self._online is None else self._online
+        if state.stats is not None:
+            family, state = _in_step(family, old, state)
+        self._family = family
+        model = Mixture(len(self.part_weights_), family)
+        if first:
+            stats = cells.reduce(lambda b: model.expect(self._params, b), rows=model.block_rows(self._params))
+            w = float(stats.weight)
+            self._online = Online(self._params, scale(stats, 1 / w), w)
+            return self
+        self._online = online_step(model, state, cells.block)
+        self._params = self._online.params
+        self.part_weights_ = np.exp(self._params.log_weights)
+        self.weights_ = _together(self.part_weights_, self.part_component_)
+        return self
+
+    def impute(self, X: object, *, interval: float | None = None, draws: int | None = None) -> Any:
         """X with its gaps filled: E[x_j | observed cells] of a number, the most probable level of a category.
 
-        A ``pyarrow.Table`` with all columns of X; an array for an array.
+        A ``pyarrow.Table`` with all columns of X; an array for an array. With ``interval``, e.g. 0.9, an ``Imputed``:
+        the table, for numbers the ends between which the missing cell lies with that probability, and for categories
+        the probability of the level. With ``draws`` a list of so many tables, filled by draws from p(gaps | observed
+        cells) (multiple imputation; Rubin 1987).
+        """
+        if interval is not None and not 0 < interval < 1:
+            raise ArgumentError(f"interval must be a probability in the range (0, 1). Got {interval!r} instead.")
+        if draws is not None and (draws < 1 or interval is not None):
+            raise ArgumentError(f"draws must be at least 1, and without interval. Got {draws!r} instead.")
+        table = self._conform(X)
+        x, codes = np.asarray(table.block.x, dtype=np.float64), table.block.codes
+        codes = np.empty((len(x), 0), dtype=np.int32) if codes is None else codes
+        filler = Filler(self.schema_, {name: self._column(name) for name in self._layout.places}, self._blocks())
+        slabs = self._in_slabs(table)
+        if draws is not None:
+            rng = generator(self.random_state)
+            each = [
+                [
+                    filler.drawn(x[rows], codes[rows], (r.cumsum(axis=1) < rng.random((len(r), 1))).sum(axis=1), rng)
+                    for _ in range(draws)
+                ]
+                for rows, r in slabs
+            ]
+            return [
+                self._whole(table, *map(np.concatenate, zip(*draw, strict=True))) for draw in zip(*each, strict=True)
+            ]
+        parts = [filler.expected(x[rows], codes[rows], r, interval) for rows, r in slabs]
+        out = Filled(*map(np.concatenate, zip(*parts, strict=True)))
+        whole = self._whole(table, out.x, out.codes)
+        if interval is None:
+            return whole
+        if self.array_:
+            return Imputed(whole, out.low, out.high, out.probability)
+        low, high = (_nullable(filler.numbers, a) for a in (out.low, out.high))
+        return Imputed(whole, low, high, _nullable(filler.categories, out.probability))
+
+    def explain(self, X: object, *, scaled: bool = True) -> Doubles:
+        """How surprising each cell is given the other cells of its row [n, D], in the order of ``feature_names_in_``.
+
+        -log P(a value at most as likely as x_j | x_-j) in nats: about 1 for a usual cell of any column, 7 for one of a
+        thousand. ``scaled=False`` gives -log p(x_j | x_-j) as it is, a density for numbers. NaN for a gap, and for
+        columns that were not learned from.
         """
         table = self._conform(X)
-        r = self._posterior(table)
-        x, codes = np.asarray(table.block.x, dtype=np.float64), table.block.codes
-        numbers = np.where(np.isnan(x), r @ self.part_means_, x)
-        filled = np.empty((len(x), 0), dtype=np.int32) if codes is None else codes.copy()
-        for j, p in enumerate(np.split(self.part_probabilities_, np.cumsum(self._levels())[:-1], axis=1)):
-            if j < filled.shape[1]:
-                gap = filled[:, j] < 0
-                filled[gap, j] = (r[gap] @ p).argmax(axis=1)
-        if self.array_:
-            return numbers
-        decoded, frame = self._decode(Cells(numbers, filled)), table.frame
-        for name in decoded.column_names:
-            frame = frame.set_column(frame.column_names.index(name), name, decoded[name])
-        return frame
+        names = [c.name for c in self.schema_.columns]
+        out = np.full((table.shape[0], len(names)), np.nan)
+        joined = Filler(self.schema_, {}, self._blocks()).joined
+        for rows, joint in self._in_slabs(table, joint=True):
+            block = table.block[rows]
+            cells = [(c.name, np.asarray(block.x[:, j], np.float64)) for j, c in enumerate(self.schema_.numeric)]
+            cells += [
+                (c.name, np.where(z < 0, np.nan, z))
+                for c, z in zip(self.schema_.categorical, () if block.codes is None else block.codes.T, strict=True)
+            ]
+            for name, x in cells:
+                seen = np.flatnonzero(~np.isnan(x))
+                if name in joined:
+                    mine, i, at = joined[name]
+                    value = surprisal_in_block(
+                        mine, i, np.asarray(block.x, np.float64)[seen][:, at], joint[seen], scaled
+                    )
+                else:
+                    value = surprisal(self._column(name), x[seen], joint[seen], scaled)
+                out[rows.start + seen, names.index(name)] = value
+        return out
+
+    def mutual_information(self, a: str | None = None, b: str | None = None, *, n_samples: int = DRAWS) -> Any:
+        """I(a; b) of two columns under the model, or of all pairs: ``MutualInformation(nats, error, normalised)``.
+
+        A sum over all values for two categories, else a mean over ``n_samples`` draws, with its standard error. Without
+        names a dict of all pairs ``(a, b)``, each once.
+        """
+        check_is_fitted(self)
+        names = [c.name for c in self.schema_.columns if c.name in self._layout.places]
+        for name in (n for n in (a, b) if n is not None):
+            if name not in names:
+                raise ArgumentError(f"the model has no column {name!r}{nearest_name(name, names)}")
+        if (a is None) != (b is None):
+            raise ArgumentError("mutual_information takes two columns, or none for all pairs")
+        rng = generator(self.random_state)
+        if a is not None and b is not None:
+            pair: MutualInformation = Draws(self, list(dict.fromkeys([a, b])), n_samples, rng).pair(a, b)
+            return pair
+        draws = Draws(self, names, n_samples, rng)
+        return {(p, q): draws.pair(p, q) for i, p in enumerate(names) for q in names[i + 1 :]}
+
+    def marginal(self, columns: Collection[str]) -> Self:
+        """p(these columns): the same mixture over fewer columns, a fitted ``JointMixture``."""
+        check_is_fitted(self)
+        unknown = [name for name in columns if name not in self._layout.places]
+        if unknown or not len(columns):
+            hint = nearest_name(unknown[0], list(self._layout.places)) if unknown else ""
+            raise ArgumentError(f"the model has no column {unknown[0]!r}{hint}" if unknown else "no column was named")
+        return self._keep(columns, self._params)
+
+    def condition(self, evidence: object) -> Self:
+        """p(the other columns | evidence): a fitted ``JointMixture`` of the columns that are not in it.
+
+        Evidence as ``given`` takes it: text such as ``"age > 40, job in {Sales, Craft}"`` or a mapping. What is said to
+        be missing is left out. Columns that share a full covariance take single values only.
+
+        Raises ``QueryError`` for what cannot be read, and where the evidence has probability zero.
+        """
+        check_is_fitted(self)
+        names, log_p, theta = conditioned(self, given(self, evidence))
+        rest = [name for name in self._layout.places if name not in names]
+        if not rest:
+            raise ArgumentError("the evidence names every column: nothing is left to be asked about")
+        log_weights = self._params.log_weights + log_p
+        return self._keep(rest, MixtureParams(log_weights - logsumexp(log_weights), theta))
 
     def query(self, question: str, rows: object = None) -> Answer | Answers:
         """The answer to p(this | that) and its like: ``"p(income | age > 40)"``, ``"E(hours | job=Sales)"``.
@@ -286,17 +501,29 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         check_is_fitted(self)
         share = np.eye(self.n_components_)[self.part_component_].T * self.part_weights_  # [K, M]
         share = share / share.sum(axis=1, keepdims=True)
-        mean = share @ self.part_means_
-        apart = (self.part_means_[None] - mean[:, None]) ** 2  # [K, M, d]
-        var = (share[:, :, None] * (self.part_variances_ + apart)).sum(axis=1)
-        numbers = iter(zip(mean.T, np.sqrt(var).T, strict=True))
-        tables = iter(np.split(share @ self.part_probabilities_, np.cumsum(self._levels())[:-1], axis=1))
         out: dict[str, NumberColumn | CategoryColumn] = {}
-        for column in self.schema_.columns:
-            if column.kind.numeric:
-                out[column.name] = NumberColumn(*next(numbers))
-            elif column.kind.categorical:
-                out[column.name] = CategoryColumn(column.levels, next(tables))
+        for c in self.schema_.columns:
+            if c.kind.numeric:
+                column = self._column(c.name)
+                m, v = column.mean(), column.variance()
+                mean = share @ m
+                out[c.name] = NumberColumn(mean, np.sqrt((share * (v + (m - mean[:, None]) ** 2)).sum(axis=1)))
+            elif c.kind.categorical:
+                out[c.name] = CategoryColumn(c.levels, share @ self._column(c.name).probabilities())
+        return out
+
+    @property
+    def families_(self) -> dict[str, str]:
+        """The family of each column, "points+" before it where some values have a probability of their own."""
+        check_is_fitted(self)
+        out = {}
+        for c in self.schema_.columns:
+            if c.kind.numeric:
+                plan = self._layout.by_name[c.name]
+                how = "zero+" if plan.atoms == (0.0,) else "points+" if plan.atoms else ""
+                out[c.name] = how + plan.family
+            elif c.kind.categorical:
+                out[c.name] = "bernoulli" if len(c.levels) == 2 else "categorical"
         return out
 
     def __sklearn_tags__(self) -> Any:
@@ -309,7 +536,9 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
     def _check(self) -> None:
         check_number(self, "n_components", integer=True, low=1, choices=["auto"])
         check_choice(self, "criterion", ["groups", "bic", "icl", "aic"])
-        for name in ("max_components", "n_init", "max_iter"):
+        if self.n_parts is not None:
+            check_number(self, "n_parts", integer=True, low=1, choices=["auto"])
+        for name in ("max_components", "n_averaged", "n_init", "max_iter"):
             check_number(self, name, integer=True, low=1)
         check_number(self, "tol", low=0)
         check_number(self, "smoothing", low=0)
@@ -336,87 +565,118 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
             X = next(self._rows(X, reset=False, gaps=True).blocks()).x
         return Table.conform(X, self.schema_)
 
-    def _levels(self) -> tuple[int, ...]:
-        return tuple(len(c.levels) for c in self.schema_.categorical)
-
-    def _steps(self) -> Doubles:
-        return np.array([c.step or 0.0 for c in self.schema_.numeric])
-
-    def _family(self, table: Table) -> Product:
-        parts: list[Normal | Categorical] = []
-        if table.schema.numeric:
-            parts.append(Normal.over(table, self._steps(), self.reg, self.smoothing))
-        if table.schema.categorical:
-            parts.append(Categorical(self._levels(), self.smoothing))
-        return Product(tuple(parts))
-
-    def _learn(self, params: MixtureParams, family: Product, component: Array | None) -> None:
-        """Keep the parameters as arrays, components and their parts from the largest to the smallest."""
-        weights = np.exp(params.log_weights)
-        component = np.arange(len(weights)) if component is None else component
+    def _learn(self, density: Density) -> None:
+        """Keep the parameters, components and their parts from the largest to the smallest."""
+        weights, component = np.exp(density.params.log_weights), density.component
         mass = np.bincount(component, weights=weights)
         place = np.argsort(np.argsort(-mass, kind="stable"), kind="stable")[component]
         order = np.lexsort((-weights, place))
-        none = np.empty((len(weights), 0))
-        self.part_means_ = self.part_variances_ = self.part_probabilities_ = none
-        self.column_means_ = self.column_variances_ = np.empty(0)
-        for part, θ in zip(family.parts, params.theta, strict=True):
-            if isinstance(part, Normal):
-                self.part_means_, self.part_variances_ = θ.mean[order], θ.var[order]
-                self.column_means_, self.column_variances_ = part.mean, part.var
-            else:
-                self.part_probabilities_ = np.exp(θ.log_p[order])
+        theta = tuple(type(θ)(*(a[order] for a in θ)) for θ in density.params.theta)
+        self._family = density.model.family
+        self._params = MixtureParams(density.params.log_weights[order], theta)
+        self._online = None
         self.part_weights_, self.part_component_ = weights[order], place[order]
-        self.weights_ = np.bincount(self.part_component_, weights=self.part_weights_)
+        self.weights_ = _together(self.part_weights_, self.part_component_)
         self.n_components_ = len(self.weights_)
 
-    def _model(self) -> tuple[Mixture, MixtureParams]:
-        parts: list[Normal | Categorical] = []
-        θ: list[Any] = []
-        if self.schema_.numeric:
-            overall = self.column_means_, self.column_variances_
-            parts.append(Normal(*overall, self._steps(), self.reg, self.smoothing))
-            θ.append(NormalParams(self.part_means_, self.part_variances_))
-        if self.schema_.categorical:
-            parts.append(Categorical(self._levels(), self.smoothing))
-            with np.errstate(divide="ignore"):
-                θ.append(CategoricalParams(np.log(self.part_probabilities_)))
-        with np.errstate(divide="ignore"):
-            params = MixtureParams(np.log(self.part_weights_), tuple(θ))
-        return Mixture(len(self.part_weights_), Product(tuple(parts))), params
+    def _model(self, rows: MemorySource | None = None) -> tuple[Mixture, MixtureParams]:
+        """The mixture over cells, ready for those of some rows of the table, or for rows like those of the fit."""
+        family = self._family if rows is None else self._family.reading(self._layout.encode(rows))
+        return Mixture(len(self.part_weights_), family), self._params
 
     def _column(self, name: str) -> ColumnDistribution:
         """p(x_j | part) of a column that was learned from."""
-        family, θ = self._model()[0].family, self._model()[1].theta
-        assert isinstance(family, Product)
-        for columns, part, t in zip(self._columns_of_parts(), family.parts, θ, strict=True):
-            if name in columns:
-                return part.column(t, columns.index(name))
-        raise ArgumentError(f"the model has no column {name!r}{nearest_name(name, self._names())}")
+        if name not in self._layout.places:
+            raise ArgumentError(f"the model has no column {name!r}{nearest_name(name, list(self._layout.places))}")
+        column: ColumnDistribution = self._layout.column(self._family, self._params.theta, name)
+        return column
 
-    def _columns_of_parts(self) -> list[list[str]]:
-        schema = self.schema_
-        return [[c.name for c in columns] for columns in (schema.numeric, schema.categorical) if columns]
+    def _blocks(self) -> tuple[GaussianBlock, ...]:
+        """The columns that depend on each other within a part."""
+        blocks: tuple[GaussianBlock, ...] = self._layout.blocks(self._family, self._params.theta)
+        return blocks
 
-    def _names(self) -> list[str]:
-        return [name for names in self._columns_of_parts() for name in names]
+    def _keep(self, names: Collection[str], params: MixtureParams) -> Self:
+        """The same model over fewer columns, with other parameters."""
+        other = copy.copy(self)
+        other.schema_ = Schema(tuple(c for c in self.schema_.columns if c.name in names))
+        other._layout, other._family, theta = self._layout.keep(names, self._family, params.theta)
+        other._params, other._online = MixtureParams(params.log_weights, theta), None
+        other.part_weights_ = np.exp(params.log_weights)
+        other.weights_ = _together(other.part_weights_, self.part_component_)
+        other.n_features_in_ = len(other.schema_.columns)
+        if hasattr(self, "feature_names_in_"):
+            other.feature_names_in_ = np.array(other.schema_.names, dtype=object)
+        return other
+
+    def _rows_of(self, table: Table, f: Callable[[Mixture, Block, Block], Array]) -> Doubles:
+        """f(model, cells, rows of the table) of every block, one answer a row."""
+        model, _ = self._model(table)
+        most = max(1, AT_ONCE // max(model.K, 1))
+        rows = min(model.block_rows(self._params) or most, most)
+        return np.asarray(table.map(lambda block: f(model, self._layout.cells(block), block), rows=rows), np.float64)
 
     def _posterior(self, table: Table) -> Doubles:
         """p(part | observed cells) [n, M]."""
-        model, params = self._model()
-        out: Doubles = table.map(
-            lambda block: np.asarray(model.posterior(params, block).resp, dtype=np.float64),
-            rows=model.block_rows(params),
-        )
-        return out
+        return self._rows_of(table, lambda model, cells, _: model.posterior(self._params, cells).resp)
+
+    def _in_slabs(self, table: Table, joint: bool = False) -> Any:
+        """(rows, p(part | observed cells) or log p(part, observed cells) [b, M]) for slices of the rows."""
+        model, _ = self._model(table)
+        size = max(1, AT_ONCE // max(4 * model.K, 1))
+        for lo in range(0, table.shape[0], size):
+            rows = slice(lo, min(lo + size, table.shape[0]))
+            cells = self._layout.cells(table.block[rows])
+            log_joint = np.asarray(model.log_joint(self._params, cells), np.float64)
+            yield rows, log_joint if joint else np.exp(log_joint - logsumexp(log_joint, axis=1, keepdims=True))
 
     def _criteria(self, X: object) -> Candidate:
         table = self._conform(X)
-        model, params = self._model()
-        return candidate(model, table, params)
+        cells = self._layout.encode(table)
+        model = Mixture(len(self.part_weights_), self._family.reading(cells))
+        return _moved(candidate(model, cells, self._params), float(table.block.w @ self._layout.base(table.block)))
+
+    def _whole(self, table: Table, x: Doubles, codes: Array) -> Any:
+        """The table as it came with these cells in place of its own; an array for an array."""
+        if self.array_:
+            return x
+        decoded, frame = self._decode(Cells(x, codes)), table.frame
+        for name in decoded.column_names:
+            frame = frame.set_column(frame.column_names.index(name), name, decoded[name])
+        return frame
 
     def _decode(self, cells: Cells) -> Any:
         return cells.numbers if self.array_ else self.schema_.decode(cells.numbers, cells.codes)
+
+
+def _moved(c: Candidate, base: float) -> Candidate:
+    """The criteria of the table's density from those of its cells', which lacks ``base`` in log-likelihood."""
+    return c._replace(
+        log_likelihood=c.log_likelihood + base, bic=c.bic - 2 * base, aic=c.aic - 2 * base, icl=c.icl - 2 * base
+    )
+
+
+def _nullable(names: list[str], cells: Doubles) -> Any:
+    """Columns of numbers under their names, NaN as null."""
+    import pyarrow as pa
+
+    return pa.table({name: pa.array(v, from_pandas=True) for name, v in zip(names, cells.T, strict=True)})
+
+
+def _in_step(family: Any, old: Any, state: Online[MixtureParams]) -> tuple[Any, Online[MixtureParams]]:
+    """A family that reads a new batch, and the sums so far in its shape: a batch may hold higher counts than before."""
+    parts, sums = list(family.parts), list(state.stats.parts)
+    for i, (new, was) in enumerate(zip(family.parts, old.parts, strict=True)):
+        if isinstance(new, Counts):
+            parts[i] = replace(new, most=tuple(map(max, new.most, was.most)))
+            sums[i] = parts[i].padded(sums[i], was.sizes)
+    return replace(family, parts=tuple(parts)), state._replace(stats=state.stats._replace(parts=tuple(sums)))
+
+
+def _together(weights: Doubles, component: Array) -> Doubles:
+    """The weight of each component, from those of its parts."""
+    out: Doubles = np.bincount(component, weights=weights).astype(np.float64)
+    return out
 
 
 def _is_array(X: object) -> bool:
@@ -425,14 +685,14 @@ def _is_array(X: object) -> bool:
     return bare and not (hasattr(X, "columns") or hasattr(X, "column_names"))
 
 
-def _searched(table: Table, rng: np.random.Generator) -> MemorySource:
-    """The rows on which the search is done, in the order of their content: all, or a draw by weight.
+def _searched(table: Table, rng: np.random.Generator, most: int) -> MemorySource:
+    """The rows on which a search is done, in the order of their content: all, or ``most`` drawn by weight.
 
     A row of weight 2 stands there twice, so that whole weights and repetitions give the same search.
     """
     w, order = table.weight, table.order
-    if w.sum() <= SEARCHED and np.array_equal(w, np.rint(w)):
+    if w.sum() <= most and np.array_equal(w, np.rint(w)):
         rows = np.repeat(order, w[order].astype(np.int64))
     else:
-        rows = table.sample(SEARCHED, rng)
+        rows = table.sample(most, rng)
     return MemorySource(replace(table.take(rows), weight=None, known=None))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
 
 import numpy as np
 from scipy.special import entr
@@ -16,6 +16,7 @@ from ..data.memory import MemorySource
 from ..data.source import Source
 from ..em.engine import em
 from ..typing import Array, Doubles, Floats
+from .families.layout import CellLayout
 from .families.normal import moments
 from .families.product import Product
 from .mixture import Mixture, MixtureParams
@@ -39,19 +40,28 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True)
 class Search:
-    """How mixtures are fitted while their number is sought."""
+    """How mixtures are fitted while their number is sought: to rows of the table, in the cells of ``layout``."""
 
     family: Product
-    levels: tuple[int, ...]
+    layout: CellLayout
     n_init: int = 3
     tol: float = 1e-5
     max_iter: int = 200
     patience: int = 3  # stop after so many numbers of components without a better criterion
     n_splits: int = 15  # of the largest components, tried as starts for one more
 
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The levels of every categorical column of the table."""
+        return self.layout.levels
+
+    def over(self, source: MemorySource) -> Self:
+        """The same for other rows of the table."""
+        return replace(self, family=self.family.over(self.layout.encode(source)))
+
     def path(
         self,
-        source: Source,
+        source: MemorySource,
         most: int,
         criterion: str,
         rng: np.random.Generator,
@@ -59,9 +69,9 @@ class Search:
     ) -> list[Candidate]:
         """Candidates with 1, 2, ... components, until the criterion has clearly turned or ``most`` is reached."""
         found: list[Candidate] = []
-        space = feature_space(source, self.levels)
+        cells, space = self.layout.encode(source), feature_space(source, self.levels)
         for K in range(1, most + 1):
-            found.append(self.fit(source, K, space, rng, found[-1].params if found else None))
+            found.append(self.fit(cells, K, space, rng, found[-1].params if found else None))
             if on_fit is not None:
                 on_fit(found[-1])
             values = [getattr(c, criterion) for c in found]

@@ -83,7 +83,7 @@ def unite(
     tell(1, 2 * M)
     if evidence.one_cloud:
         return np.zeros(M, dtype=np.int64), evidence
-    r = Mixture(M, search.family).posterior(best.params, block).resp
+    r = Mixture(M, search.family).posterior(best.params, search.layout.cells(block)).resp
     steps: Doubles = np.cumsum(r, axis=1, dtype=np.float64)
     part = np.minimum((steps <= rng.random((block.n, 1))).sum(axis=1), M - 1)  # drawn from q(z)
 
@@ -120,7 +120,7 @@ def unite(
 def ask(block: Block, search: Search, most: int, rng: np.random.Generator) -> Evidence:
     """Whether the rows are more than one cloud: mixtures of up to ``most`` parts, of them and of clouds like them."""
     most = min(most, MOST)
-    quick = replace(search, family=search.family.over(MemorySource(block)), n_init=2, n_splits=3, tol=1e-4)
+    quick = replace(search.over(MemorySource(block)), n_init=2, n_splits=3, tol=1e-4)
 
     def gains(rows: Block) -> list[float]:
         path = quick.path(MemorySource(rows), most, "bic", rng)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -57,17 +57,28 @@ class CategoricalColumn(ColumnDistribution):
         return p
 
 
-@dataclass(frozen=True)
+def one_hot(codes: Array, sizes: tuple[int, ...]) -> sp.csr_matrix:
+    """Codes [b, c] as a sparse indicator matrix [b, Σ sizes]; a gap (negative) has no entry."""
+    begin = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+    seen = codes >= 0
+    ends = np.concatenate([[0], np.cumsum(seen.sum(axis=1))])
+    at = (codes + begin[:-1])[seen]
+    return sp.csr_matrix((np.ones(len(at)), at, ends), shape=(len(codes), int(begin[-1])))
+
+
+@dataclass(frozen=True, eq=False)
 class Categorical(Family[CategoricalParams, CategoricalSums]):
     """p(x | k) = Π_j p_kj[x_j] over the observed codes; a gap (-1) contributes nothing.
 
-    Column j has ``levels[j]`` levels and the prior p_kj ~ Dirichlet(1 + s / C_j, ...), as if ``smoothing`` = s more
-    rows of each component had been spread evenly over its levels: no level is ever impossible, and the M-step
-    p_kjc = (N_kjc + s / C_j) / (N_kj + s) still climbs (Murphy 2012, section 3.4).
+    Column j has ``levels[j]`` levels and the prior p_kj ~ Dirichlet(1 + s q_j), as if ``smoothing`` = s more rows of
+    each component had been like q_j: the column in all rows and one more row, spread evenly; 1 / C_j for each level
+    where no ``centre`` is given. No level is ever impossible, and the M-step p_kjc = (N_kjc + s q_jc) / (N_kj + s)
+    still climbs (Murphy 2012, section 3.4). The columns are the first ones of the codes.
     """
 
     levels: tuple[int, ...]
     smoothing: float = 1.0
+    centre: Doubles | None = None  # [L], q
 
     @cached_property
     def edges(self) -> Array:
@@ -76,17 +87,24 @@ class Categorical(Family[CategoricalParams, CategoricalSums]):
 
     @cached_property
     def prior(self) -> Doubles:
-        """s / C_j for every level [L]."""
+        """s q_j for every level [L]."""
+        if self.centre is not None:
+            return self.smoothing * self.centre
         return np.concatenate([np.zeros(0), *(np.full(C, self.smoothing / C) for C in self.levels)])
+
+    def over(self, source: Source) -> Self:
+        def counts(block: Block) -> Doubles:
+            out: Doubles = np.asarray(self.one_hot(block).T @ block.w)
+            return out
+
+        n = source.reduce(counts, rows=65536)
+        each = np.split(n, self.edges[1:-1])
+        return replace(self, centre=np.concatenate([(c + 1 / len(c)) / (c.sum() + 1) for c in each]))
 
     def one_hot(self, block: Block) -> sp.csr_matrix:
         """The observed codes as a sparse indicator matrix [b, L]."""
-        codes = block.codes
-        assert codes is not None
-        seen = codes >= 0
-        ends = np.concatenate([[0], np.cumsum(seen.sum(axis=1))])
-        at = (codes + self.edges[:-1])[seen]
-        return sp.csr_matrix((np.ones(len(at)), at, ends), shape=(len(codes), int(self.edges[-1])))
+        assert block.codes is not None
+        return one_hot(block.codes[:, : len(self.levels)], self.levels)
 
     def blank(self, K: int, source: Source) -> CategoricalParams:
         log_p = -np.log(np.repeat(np.array(self.levels, dtype=np.float64), self.levels))
@@ -134,12 +152,12 @@ class Categorical(Family[CategoricalParams, CategoricalSums]):
         c = len(self.levels)
         return CategoricalPart(np.arange(c, dtype=np.int32), np.array(self.levels, dtype=np.int32), θ.log_p)
 
-    def cell_log_prob(self, θ: CategoricalParams, block: Block) -> list[Doubles]:
-        """log p(x_ij | k) of each column [b, K]; a gap is 0."""
-        assert block.codes is not None
-        gap = np.zeros((len(θ.log_p), 1))  # where code -1 looks
-        tables = [np.concatenate([θ.log_p[:, lo:hi], gap], axis=1) for lo, hi in pairwise(self.edges)]
-        return [table[:, code].T for table, code in zip(tables, block.codes.T, strict=True)]
+    def pick(self, θ: CategoricalParams, js: list[int], at: tuple[int, ...]) -> tuple[Categorical, CategoricalParams]:
+        """The same for some of its columns."""
+        keep = np.concatenate([np.arange(self.edges[j], self.edges[j + 1]) for j in js])
+        centre = None if self.centre is None else self.centre[keep]
+        mine = replace(self, levels=tuple(self.levels[j] for j in js), centre=centre)
+        return mine, CategoricalParams(θ.log_p[:, keep])
 
     def within(self, θ: CategoricalParams, π: Doubles) -> tuple[Doubles, Doubles]:
         """The means of each component, levels one-hot [K, L], and Σ_k π_k cov_k [L, L]."""

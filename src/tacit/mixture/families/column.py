@@ -79,3 +79,9 @@ class ColumnDistribution(ABC):
     def probabilities(self) -> Doubles:
         """P(level | k) [K, C], for categories."""
         raise NotImplementedError
+
+
+def bounded(event: Event) -> tuple[Doubles, Doubles]:
+    """The ends of an interval with an axis for the components: [1], or [b, 1] where they are arrays."""
+    assert isinstance(event, Interval)
+    return np.asarray(event.low, np.float64)[..., None], np.asarray(event.high, np.float64)[..., None]

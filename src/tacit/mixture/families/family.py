@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 
@@ -65,6 +65,14 @@ class Family(ABC, Generic[Θ, T]):
     def line(self, a: Θ, b: Θ, t: float) -> Θ:
         """Valid parameters on the way from ``a`` to ``b``, t = 0 to 1."""
         return add(scale(a, 1 - t), scale(b, t))
+
+    def over(self, source: Source) -> Self:
+        """The same for other rows, where bounds and priors depend on what the columns are like in all rows."""
+        return self
+
+    def reading(self, source: Source) -> Self:
+        """The same, ready to read these rows: nothing that ``θ`` or a prior depends on changes."""
+        return self
 
     def penalty(self, θ: Θ) -> Any:
         """A constant per component [K] in the E-step of the fit alone (DESIGN: ``reg_covar``); 0 for most."""

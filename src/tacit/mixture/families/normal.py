@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -13,7 +13,7 @@ from ...data.block import Block
 from ...data.source import Source
 from ...kernels.parts import GaussianPart, GaussianSums
 from ...typing import Array, Doubles, Floats
-from .column import ColumnDistribution, Event, Interval
+from .column import ColumnDistribution, Event, Interval, bounded
 from .family import Cells, Family
 
 HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
@@ -68,8 +68,7 @@ class NormalColumn(ColumnDistribution):
         return self.sigma**2 if event is None else self._moments(event)[1]
 
     def _ends(self, event: Event) -> tuple[Doubles, Doubles]:
-        assert isinstance(event, Interval)
-        low, high = (np.asarray(end, np.float64)[..., None] for end in event)  # [1] or [b, 1]
+        low, high = bounded(event)
         return (low - self.mu) / self.sigma, (high - self.mu) / self.sigma
 
     def _moments(self, event: Event) -> tuple[Doubles, Doubles]:
@@ -113,11 +112,19 @@ class Normal(Family[NormalParams, GaussianSums]):
     step: Doubles  # [d], 0 where none is known
     reg: float
     smoothing: float
+    at: tuple[int, ...] | None = None  # positions among the numeric columns; all where None
+    share: float = 0.1  # of the column's variance, in s_j
 
     @classmethod
-    def over(cls, source: Source, step: Doubles, reg: float, smoothing: float) -> Self:
+    def of(cls, source: Source, step: Doubles, reg: float, smoothing: float, at: tuple[int, ...] | None = None) -> Self:
         """The family for these rows."""
-        return cls(*moments(source), step, reg, smoothing)
+        blank = np.zeros(0)
+        return cls(blank, blank, step, reg, smoothing, at).over(source)
+
+    def over(self, source: Source) -> Self:
+        mean, var = moments(source)
+        where = slice(None) if self.at is None else list(self.at)
+        return replace(self, mean=mean[where], var=var[where])
 
     @cached_property
     def floor(self) -> Doubles:
@@ -128,10 +135,13 @@ class Normal(Family[NormalParams, GaussianSums]):
     @cached_property
     def spread(self) -> Doubles:
         """s_j [d]."""
-        return np.maximum(0.1 * self.var, self.floor)
+        return np.maximum(self.share * self.var, self.floor)
+
+    def _x(self, block: Block) -> Floats:
+        return block.x if self.at is None else block.x[:, list(self.at)]
 
     def _cells(self, block: Block) -> tuple[Doubles, Doubles]:
-        x = block.x - self.mean
+        x = self._x(block) - self.mean
         gap = np.isnan(x)
         return np.where(gap, 0.0, x), (~gap).astype(np.float64)
 
@@ -160,7 +170,8 @@ class Normal(Family[NormalParams, GaussianSums]):
         return NormalParams(np.where(some, θ.mean + m, θ.mean), np.where(some, v, θ.var))
 
     def sample(self, θ: NormalParams, z: Array, rng: np.random.Generator, out: Cells) -> None:
-        out.numbers[:] = rng.normal(θ.mean[z], np.sqrt(θ.var[z]))
+        where = slice(None) if self.at is None else list(self.at)
+        out.numbers[:, where] = rng.normal(θ.mean[z], np.sqrt(θ.var[z]))
 
     def n_parameters(self, θ: NormalParams) -> int:
         return 2 * θ.mean.size
@@ -176,23 +187,21 @@ class Normal(Family[NormalParams, GaussianSums]):
 
     def replace(self, θ: NormalParams, bad: Array, rows: Block, source: Source) -> NormalParams:
         blank = self.blank(len(bad), source)
-        x = np.where(np.isnan(rows.x), blank.mean, rows.x)
+        x = np.where(np.isnan(self._x(rows)), blank.mean, self._x(rows))
         return NormalParams(np.where(bad[:, None], x, θ.mean), np.where(bad[:, None], blank.var, θ.var))
 
     def native(self, θ: NormalParams) -> GaussianPart:
-        return GaussianPart("diag", np.arange(θ.mean.shape[1], dtype=np.int32), θ.mean, 1 / np.sqrt(θ.var))
+        at = np.arange(θ.mean.shape[1]) if self.at is None else np.array(self.at)
+        return GaussianPart("diag", at.astype(np.int32), θ.mean, 1 / np.sqrt(θ.var))
 
     def column(self, θ: NormalParams, j: int) -> NormalColumn:
         """p(x_j | k) of the j-th number."""
         return NormalColumn(θ.mean[:, j], np.sqrt(θ.var[:, j]))
 
-    def cell_log_prob(self, θ: NormalParams, block: Block) -> list[Doubles]:
-        """log p(x_ij | k) of each column [b, K]; a gap is 0."""
-        out = []
-        for x, μ, v in zip(block.x.T, θ.mean.T, θ.var.T, strict=True):
-            cell = -0.5 * (np.log(2 * np.pi * v) + (x[:, None] - μ) ** 2 / v)
-            out.append(np.where(np.isnan(cell), 0.0, cell))
-        return out
+    def pick(self, θ: NormalParams, js: list[int], at: tuple[int, ...]) -> tuple[Normal, NormalParams]:
+        """The same for some of its columns, at new positions."""
+        mine = replace(self, mean=self.mean[js], var=self.var[js], step=self.step[js], at=at)
+        return mine, NormalParams(θ.mean[:, js], θ.var[:, js])
 
     def within(self, θ: NormalParams, π: Doubles) -> tuple[Doubles, Doubles]:
         """The means of each component [K, d] and Σ_k π_k cov_k [d, d]."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,9 +11,7 @@ from scipy.linalg import block_diag
 from ...data.block import Block
 from ...data.source import Source
 from ...typing import Array, Doubles, Floats
-from .categorical import Categorical
 from .family import Cells, Family
-from .normal import Normal
 
 
 @dataclass(frozen=True)
@@ -24,13 +22,17 @@ class Product(Family[tuple[Any, ...], tuple[Any, ...]]):
     maximum likelihood asks for when cells are missing at random (Little and Rubin 2002, section 6.2).
     """
 
-    parts: tuple[Normal | Categorical, ...]
+    parts: tuple[Any, ...]  # families that also tell ``column``, ``within`` and their part of ``cells``
 
     def over(self, source: Source) -> Self:
-        """The same for other rows: bounds and priors that depend on the columns' overall variances are theirs."""
-        return type(self)(
-            tuple(p.over(source, p.step, p.reg, p.smoothing) if isinstance(p, Normal) else p for p in self.parts)
-        )
+        return type(self)(tuple(part.over(source) for part in self.parts))
+
+    def reading(self, source: Source) -> Self:
+        return type(self)(tuple(part.reading(source) for part in self.parts))
+
+    def smoothed(self, smoothing: float) -> Self:
+        """The same with priors of another weight."""
+        return type(self)(tuple(replace(part, smoothing=smoothing) for part in self.parts))
 
     def blank(self, K: int, source: Source) -> tuple[Any, ...]:
         return tuple(part.blank(K, source) for part in self.parts)
@@ -50,10 +52,10 @@ class Product(Family[tuple[Any, ...], tuple[Any, ...]]):
             part.sample(t, z, rng, out)
 
     def n_parameters(self, θ: tuple[Any, ...]) -> int:
-        return sum(part.n_parameters(t) for part, t in zip(self.parts, θ, strict=True))
+        return int(sum(part.n_parameters(t) for part, t in zip(self.parts, θ, strict=True)))
 
     def expected(self, t: tuple[Any, ...], θ: tuple[Any, ...]) -> float:
-        return sum(part.expected(s, mine) for part, s, mine in zip(self.parts, t, θ, strict=True))
+        return float(sum(part.expected(s, mine) for part, s, mine in zip(self.parts, t, θ, strict=True)))
 
     def about(self, t: tuple[Any, ...], old: tuple[Any, ...], new: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(part.about(s, a, b) for part, s, a, b in zip(self.parts, t, old, new, strict=True))
@@ -65,7 +67,7 @@ class Product(Family[tuple[Any, ...], tuple[Any, ...]]):
         return sum(part.penalty(t) for part, t in zip(self.parts, θ, strict=True))
 
     def log_prior(self, θ: tuple[Any, ...]) -> float:
-        return sum(part.log_prior(t) for part, t in zip(self.parts, θ, strict=True))
+        return float(sum(part.log_prior(t) for part, t in zip(self.parts, θ, strict=True)))
 
     def broken(self, θ: tuple[Any, ...], K: int) -> Array:
         broken: Array = np.any([part.broken(t, K) for part, t in zip(self.parts, θ, strict=True)], axis=0)
@@ -75,11 +77,8 @@ class Product(Family[tuple[Any, ...], tuple[Any, ...]]):
         return tuple(part.replace(t, bad, rows, source) for part, t in zip(self.parts, θ, strict=True))
 
     def native(self, θ: tuple[Any, ...]) -> Any:
-        return tuple(part.native(t) for part, t in zip(self.parts, θ, strict=True))
-
-    def cell_log_prob(self, θ: tuple[Any, ...], block: Block) -> list[Doubles]:
-        """log p(x_ij | k) of each column, numbers first [b, K]; a gap is 0."""
-        return [cell for part, t in zip(self.parts, θ, strict=True) for cell in part.cell_log_prob(t, block)]
+        each = [part.native(t) for part, t in zip(self.parts, θ, strict=True)]
+        return None if any(part is None for part in each) else tuple(each)
 
     def moments(self, θ: tuple[Any, ...], π: Doubles) -> tuple[Doubles, Doubles]:
         """Mean [f] and covariance [f, f] of Σ_k π_k p(x | k), numbers first, then levels one-hot."""
