@@ -150,7 +150,7 @@ def grown(
     if n_parts is None and n < TINY and not component.any():
         return kernel(search.family, cells, rng), []
     growth = Growth(search, smoothing)
-    space = np.asarray(feature_space(rows, layout.levels).block.x)
+    space = feature_space(rows, layout.levels).block.x
     told: list[Size] = []
     if n_parts is None:
         told = held_out(growth, rows, space, begun, rng, tell)
