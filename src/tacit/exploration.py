@@ -27,6 +27,7 @@ from .findings.groups import describe
 from .findings.parts import Parts, binned
 from .findings.relations import closest, relations, ties
 from .findings.selection import decision, opening
+from .findings.synthetic import synthetic
 from .findings.unlikely import ROWS, Product, judge, unlikely
 from .mixture.joint import JointMixture
 from .rng import generator
@@ -35,7 +36,7 @@ from .typing import Array, Doubles, Floats
 COLUMNS = 24  # whose ties are mapped and that can be asked about, at most
 SAMPLE = 100_000  # rows from which groups are described and the map is computed, at most
 LEAST = 10  # rows behind anything shown where no row may leave the table
-PHASES = ("reading", "groups", "columns", "describing", "rows", "map", "page")
+PHASES = ("reading", "groups", "columns", "describing", "rows", "map", "drawn", "page")
 
 _SHARE: dict[str, Callable[[int, int], tuple[int, int]]] = {  # of the search for groups, in hundredths
     "components": lambda done, total: (50 * done // total, 100),
@@ -182,6 +183,8 @@ class Exploration:
         here = self._group[self._rows]
         seed = generator(self.made["seed"])
         picture = atlas(sample, self._rows, here, odd, best if rows else None, seed, n, least)
+        self.progress("drawn", None, None)
+        made_up = synthetic(self.model, table, columns, generator(self.made["seed"]), least)
         found: dict[str, Any] = {
             "format": 1,
             "headline": "",
@@ -195,6 +198,7 @@ class Exploration:
                 columns, len(tied.views), parts, self._part_group(), [g["name"] for g in groups], n
             ),
             "relations": relations(tied, dependence(columns, [v for v in some if v.schema.name in shown], parts)),
+            "synthetic": made_up,
             "columns": entries,
             "missing": gaps,
             "made": self._made(rows),

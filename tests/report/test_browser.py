@@ -12,7 +12,7 @@ import pytest
 from tacit.exploration import Exploration, explore
 
 pytestmark = pytest.mark.browser
-SECTIONS = ("groups", "map", "unlikely", "relations", "columns", "missing", "made")
+SECTIONS = ("groups", "map", "unlikely", "ask", "relations", "drawn", "columns", "missing", "made")
 
 
 def people(n: int = 400) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _contrast(a: str, b: str) -> float:
 def test_the_keyboard_reaches_theme_and_sections(visit: Visit, path: Path) -> None:
     page = visit.open(path)
     seen = []
-    for _ in range(10):
+    for _ in range(12):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("document.activeElement.id || document.activeElement.getAttribute('href')"))
     assert seen[:2] == ["#main", "theme"]

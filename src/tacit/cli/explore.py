@@ -21,6 +21,7 @@ _SAY = {
     "groups": "Looking for groups",
     "describing": "Describing them",
     "map": "Drawing the map",
+    "drawn": "Comparing with synthetic rows",
     "rows": "Looking for unlikely rows",
     "page": "Writing the page",
 }

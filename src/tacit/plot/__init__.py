@@ -15,6 +15,8 @@ from .atlas import relations as relations
 from .atlas import scree as scree
 from .columns import missing as missing
 from .columns import scores as scores
+from .drawn import differences as differences
+from .drawn import drawn as drawn
 from .groups import criterion as criterion
 from .groups import evidence as evidence
 from .groups import traits as traits

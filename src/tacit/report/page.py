@@ -160,6 +160,27 @@ def pictures(f: Mapping[str, Any]) -> list[Picture]:
                 "which.",
             )
         )
+    if f["synthetic"]["map"]:
+        made.append(
+            Picture(
+                "drawn",
+                plot.drawn(f),
+                "Rows of the table and synthetic rows on two axes.",
+                "The axes are the directions in which the real rows differ most. Where the density has learned the "
+                "table, blue lies where grey does: clouds of one colour alone are what it misses or makes up.",
+            )
+        )
+    if len(f["synthetic"]["columns"]) > 1:
+        made.append(
+            Picture(
+                "differences",
+                plot.differences(f),
+                f"How far synthetic rows are from real ones in each column; most in "
+                f"{words.clip(f['synthetic']['columns'][0]['column'])}.",
+                "The share of synthetic rows that would have to change to look like the real ones in that column, less "
+                "what chance brings. Long bars are columns whose shape the density does not hold.",
+            )
+        )
     if f["missing"]["columns"]:
         made.append(
             Picture(
