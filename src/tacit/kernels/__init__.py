@@ -42,7 +42,7 @@ def hash_rows(block: Block) -> Array:
 def moments(block: Block, shift: Doubles) -> Moments:
     """Σ w, Σ w (x - shift) [d] and Σ w (x - shift)(x - shift)ᵀ [d, d] over the numeric columns, which have no gaps.
 
-    float32 is worked on as it is for 256 rows at a time, and in float64 where the squares would leave its range. A
+    float32 is worked on as it is for 512 rows at a time, and in float64 where the squares would leave its range. A
     shift near the mean keeps the answer near that of float64. Sparse rows are summed in float64 about the origin.
     """
     d, weight = block.d, float(block.n if block.weight is None else block.weight.sum())

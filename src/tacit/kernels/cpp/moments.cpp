@@ -1,5 +1,5 @@
 // First and second moments about a shift. The outer product Σ w (x - s)(x - s)ᵀ is half of a matrix product: tiles on
-// and below the diagonal, in the data's precision for 256 rows, added up in float64.
+// and below the diagonal, in the data's precision for runs of rows, then chunks of runs, added up in float64.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 
@@ -15,7 +15,8 @@ namespace {
 using doubles = nb::ndarray<double, nb::c_contig, nb::device::cpu>;
 using weights = std::optional<nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>>;
 
-constexpr int chunk = 256;      // rows between two additions of products into float64
+constexpr int chunk = 512;      // rows between two additions of products into float64
+constexpr int run = 128;        // rows whose products are added one by one
 constexpr int few = 32;         // and of sums
 constexpr int team_from = 192;  // columns from which threads share tiles of one sum; below it they share rows
 
@@ -74,9 +75,9 @@ void add_sum(const T* tile, int64_t lo, int m, int columns, const double* w, dou
   }
 }
 
-// out[r, c] = Σ_i a[i, r] b[i, c] for G columns of a tile against a whole one
+// out[r, c] = Σ_i a[i, r] b[i, c] for G columns of a tile against a whole one; added to what is there if `more`
 template <class T>
-inline void product(const T* __restrict__ a, const T* __restrict__ b, int m, T* __restrict__ out) {
+inline void product(const T* __restrict__ a, const T* __restrict__ b, int m, bool more, T* __restrict__ out) {
   using S = Tile<T>;
   vec_t<T> acc[S::G][S::P];
 #pragma GCC unroll 16
@@ -97,25 +98,28 @@ inline void product(const T* __restrict__ a, const T* __restrict__ b, int m, T* 
 #pragma GCC unroll 16
   for (int r = 0; r < S::G; r++)
 #pragma GCC unroll 4
-    for (int u = 0; u < S::P; u++) store(out + r * S::W + u * S::n, acc[r][u]);
+    for (int u = 0; u < S::P; u++) {
+      T* at = out + r * S::W + u * S::n;
+      store(at, more ? load(at) + acc[r][u] : acc[r][u]);
+    }
 }
 
 // outer[i-th tile of rows, j-th tile of columns] += aᵀ b
 template <class T>
 void add_product(const T* tiles, int m, int d, int i, int j, double* outer) {
   using S = Tile<T>;
-  alignas(64) T part[S::G * S::W];
-  const int columns = std::min(S::W, d - j * S::W);
-  for (int r0 = 0; r0 < S::W && i * S::W + r0 < d; r0 += S::G) {
-    product<T>(tiles + int64_t(i) * chunk * S::W + r0, tiles + int64_t(j) * chunk * S::W, m, part);
-    const int64_t row = i * S::W + r0;
-    for (int r = 0; r < S::G && row + r < d; r++) {
-      double* out = outer + (row + r) * d + j * S::W;
-      if (columns == S::W)
-        for (int c = 0; c < S::W; c++) out[c] += part[r * S::W + c];
-      else
-        for (int c = 0; c < columns; c++) out[c] += part[r * S::W + c];
-    }
+  alignas(64) T part[S::W * S::W];
+  const int rows = std::min(S::W, d - i * S::W), columns = std::min(S::W, d - j * S::W);
+  for (int from = 0; from < m; from += run) {
+    const T *a = tiles + (int64_t(i) * chunk + from) * S::W, *b = tiles + (int64_t(j) * chunk + from) * S::W;
+    for (int r = 0; r < rows; r += S::G) product<T>(a + r, b, std::min(run, m - from), from > 0, part + r * S::W);
+  }
+  for (int r = 0; r < rows; r++) {
+    double* out = outer + int64_t(i * S::W + r) * d + j * S::W;
+    if (columns == S::W)
+      for (int c = 0; c < S::W; c++) out[c] += part[r * S::W + c];
+    else
+      for (int c = 0; c < columns; c++) out[c] += part[r * S::W + c];
   }
 }
 
