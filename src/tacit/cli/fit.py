@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -180,8 +181,38 @@ def joint(
         smoothing=smoothing,
         random_state=seed,
     )
-    model.fit(tables.read(table, types, columns))
-    _finish(model, output, as_json)
+    rows = tables.read(table, types, columns)
+    model.fit(rows)
+    if as_json:
+        _finish(model, output, as_json)
+        return
+    model.save(output)
+    for line in _joint_in_words(model, rows.n, output):
+        out.print(escape(line), highlight=False)
+
+
+def _joint_in_words(model: Any, n: int, output: Path) -> Iterator[str]:
+    """What the model is of, where it is, and a question to begin with."""
+    schema = model.schema_
+    learned = [c for c in schema.columns if c not in schema.left_out]
+    groups, parts = model.n_components_, len(model.part_weights_)
+    made = f"{groups} component{'s' * (groups > 1)}" + (f" of {parts} parts" if parts > groups else "")
+    yield f"One density of all {len(learned)} columns, learned from {n:,} rows: {made}."
+    kinds = {"numbers": schema.numeric, "categories": schema.categorical, "left out": schema.left_out}
+    for what, columns in kinds.items():
+        if columns:
+            yield f"  {what + ':':12}{', '.join(c.name for c in columns)}"
+    yield f"Saved to {output}. Ask it, for example:"
+    first = (*schema.categorical, *schema.numeric)[0].name
+    other = next((c.name for c in (*schema.numeric, *schema.categorical) if c.name != first), None)
+    if other is None:
+        question = f"p({first})"
+    elif schema[other].kind.numeric:
+        quote = next((q for q in "`'\"" if q not in other), "`")
+        question = f"p({first} | {other} > {model.query(f'median({quote}{other}{quote})').text})"
+    else:
+        question = f"p({first} | {other}={schema[other].levels[0]})"
+    yield f'  tacit query {output} "{question}"'
 
 
 def _number(text: str, kind: type[int] | type[float], option: str) -> int | float:
