@@ -35,7 +35,7 @@ class Columns:
             if c.kind.numeric or c.kind.categorical
         }
         self.left_out = {c.name: c for c in self.schema.left_out}
-        self.boxes = {name: box for box in map(Box, getattr(model, "_blocks", tuple)()) for name in box.block.names}
+        self.boxes = {name: box for box in map(Box, model._blocks()) for name in box.block.names}
 
     def find(self, name: str) -> Variable:
         """The column that is meant by a name."""
