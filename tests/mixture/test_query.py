@@ -184,6 +184,33 @@ def test_quantiles_and_mode_of_a_real_number(model: JointMixture) -> None:
     assert math.exp(best.log_value) >= max(near)
 
 
+@pytest.fixture(scope="module")
+def gains() -> JointMixture:
+    """Nine in ten gain nothing, some gain exactly 5,000, the others anything."""
+    rng = np.random.default_rng(0)
+    gain = np.where(rng.random(3000) < 0.9, 0.0, np.rint(np.exp(rng.normal(8, 1, 3000))))
+    gain[:100] = 5000
+    rich = rng.random(3000) < np.where(gain > 3000, 0.8, 0.1)
+    return JointMixture(2, random_state=0).fit({"gain": gain, "rich": rich})
+
+
+def test_values_that_stand_out(gains: JointMixture) -> None:
+    table = gains.query("p(gain | rich=yes)").table
+    assert table["gain"][:2] == ["0", "5000"]
+    assert sum(table["p"]) == pytest.approx(1, abs=1e-9)
+    assert not any(label.startswith("below") for label in table["gain"])
+    assert gains.query("p(gain | rich=yes)").value["0"] == pytest.approx(p(gains, "p(gain=0 | rich=yes)"))
+    assert p(gains, "argmax(gain)") == 0
+    assert p(gains, "argmax(gain | gain > 0)") == 5000
+    assert p(gains, "median(gain)") == 0
+    assert sum(p(gains, f"p(gain {op} 5000 | rich=no)") for op in "<=>") == pytest.approx(1, abs=1e-12)
+    drawn = np.asarray(gains.given("gain > 0, rich=no").sample(4000, random_state=0)["gain"])
+    assert drawn.min() > 0
+    expected = p(gains, "p(gain=5000 | gain > 0, rich=no)")
+    assert (drawn == 5000).mean() == pytest.approx(expected, abs=4 * np.sqrt(expected / 4000))
+    assert 0 < p(gains, "MI(gain; rich)") < np.log(2)
+
+
 def test_an_equality_says_what_it_is(model: JointMixture) -> None:
     step, point = model.query("p(age=29)"), model.query("p(width (cm)=1.5)")
     assert (step.kind, point.kind) == ("probability", "density")

@@ -81,10 +81,7 @@ class Answer:
     @property
     def text(self) -> str:
         """The value for people."""
-        if isinstance(self.value, dict | tuple):
-            each = self.value.values() if isinstance(self.value, dict) else self.value
-            return ", ".join(map(show, each))
-        return self.shown or show(self.value)
+        return self.shown or (", ".join(self.value) if isinstance(self.value, tuple) else show(self.value))
 
     def grid(self, bar: int = 0) -> list[str]:
         """The table as lines of text; for a distribution, with bars of up to so many characters."""
@@ -137,14 +134,14 @@ class Answers:
 
 
 def show(x: Any) -> str:
-    """A number with four digits, whatever its size.
+    """A number with four digits, all of them where it is large.
 
     >>> show(0.47119), show(1.5e-9), show(40.0), show(123456.7)
-    ('0.4712', '1.5e-09', '40', '1.235e+05')
+    ('0.4712', '1.5e-09', '40', '123457')
     """
     if not isinstance(x, float):
         return str(x)
-    return f"{x:.4g}"
+    return f"{x:.0f}" if 1e4 <= abs(x) < 1e12 else f"{x:.4g}"
 
 
 def _bar(share: float, width: int) -> str:

@@ -91,29 +91,32 @@ class Marginal:
 
     def mode(self) -> Mode:
         """The likeliest recorded value, else the likeliest point mass, else the peak of the density."""
-        atoms = [a for a in self.dist.atoms if self._holds(a)]
+        atoms = np.array([a for a in self.dist.atoms if self._holds(a)])
         h = self.variable.step
         low, high = self.span(TAIL)
         if h and (high - low) / h <= CELLS:
             steps = np.arange(math.floor(low / h), math.ceil(high / h) + 1) * h
             return self._best(steps, self._cells(steps), False)
-        if h == 0 and atoms:
-            points = np.array(atoms)
-            each = [self.variable.log_prob((Interval(math.nextafter(a, -math.inf), a),)) for a in atoms]
-            return self._best(points, np.array(each) - self.log_norm, False)
-        near = np.clip(self.dist.mean(), low, high)
-        points = np.unique(np.concatenate([np.linspace(low, high, CELLS // 4 + 1), near, atoms]))
-        found = self._best(points, self.component_log_density(points), True)
-        if len(self.weights) == 1:
-            for _ in range(6):
-                i = int(np.searchsorted(points, found.value[0]))
-                points = np.linspace(points[max(i - 1, 0)], points[min(i + 1, len(points) - 1)], 33)
-                found = self._best(points, self.component_log_density(points), True)
+        if not h and len(atoms):
+            each = [self.variable.log_prob(self.variable.equal(a)) for a in atoms]
+            return self._best(atoms, np.array(each) - self.log_norm, False)
+        peak = self._peak(low, high)
         if not h:
-            return found
-        value = np.round(found.value / h) * h
-        mass = (self.weights * np.exp(self._cells(value))).sum(axis=1)
-        return Mode(value, np.log(mass), False)
+            return peak
+        steps = np.unique(np.concatenate([np.round(peak.value / h) * h, atoms]))
+        return self._best(steps, self._cells(steps), False)
+
+    def _peak(self, low: float, high: float) -> Mode:
+        """The highest density on a grid, made finer around it for a single distribution."""
+        near = np.clip(self.dist.mean(), low, high)
+        points = np.setdiff1d(np.concatenate([np.linspace(low, high, CELLS // 4 + 1), near]), self.dist.atoms)
+        found = self._best(points, self.component_log_density(points), True)
+        for _ in range(6 if len(self.weights) == 1 else 0):
+            i = int(np.searchsorted(points, found.value[0]))
+            points = np.linspace(points[max(i - 1, 0)], points[min(i + 1, len(points) - 1)], 33)
+            points = np.setdiff1d(points, self.dist.atoms)
+            found = self._best(points, self.component_log_density(points), True)
+        return found
 
     def span(self, tail: float) -> tuple[float, float]:
         """Ends beyond which there is no more than ``tail`` on either side, in any row."""

@@ -63,9 +63,7 @@ class Growth:
             out.append(2 * out[-1])
         return out
 
-    def to(
-        self, start: Density, cells: MemorySource, space: Floats, n_parts: int, rng: np.random.Generator
-    ) -> Density:
+    def to(self, start: Density, cells: MemorySource, space: Floats, n_parts: int, rng: np.random.Generator) -> Density:
         """``n_parts`` parts, or those of the start if these are more."""
         for density in self.path(start, cells, space, _doublings(len(start.component), n_parts), rng):
             start = density

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import QueryError
 from ..typing import Doubles
-from .answer import Answer, Answers
+from .answer import Answer, Answers, show
 from .bins import bins
 from .conditional import Cell, Conditional
 from .evidence import Said, Value, Variable, ends, intersect
@@ -50,8 +50,12 @@ def one(question: Question, conditional: Conditional) -> Answer:
         value: Any = {"E": mean, "Var": variance, "sd": sd}[verb]
         kind = {"E": "expectation", "Var": "variance", "sd": "standard deviation"}[verb]
         name = {"E": "mean", "Var": "variance", "sd": "standard deviation"}[verb]
-        table = {"mean": [mean], "sd": [sd]}
-        return Answer(words=f"the {name} of {words}", kind=kind, value=value, table=table, notes=notes, **common)
+        date = variable.schema.kind == "datetime"
+        shown = variable.show(mean) if date and verb == "E" else ""
+        table: dict[str, list[Any]] = {"mean": [shown or mean], "sd": [f"{show(sd)} days" if date else sd]}
+        return Answer(
+            words=f"the {name} of {words}", kind=kind, value=value, table=table, notes=notes, shown=shown, **common
+        )
     if not variable.numeric:
         _refuse(
             question, targets[0], f"{variable.name} is a category and has no {verb}; ask p({variable.name}) or argmax"
@@ -60,14 +64,18 @@ def one(question: Question, conditional: Conditional) -> Answer:
     levels = question.quantiles or (0.5,)
     found = {q: float(marginal.quantile(q)[0]) for q in levels}
     if verb == "median":
-        return Answer(words=f"the median of {words}", kind="quantile", value=found[0.5], notes=notes, **common)
+        shown = variable.show(found[0.5])
+        return Answer(
+            words=f"the median of {words}", kind="quantile", value=found[0.5], notes=notes, shown=shown, **common
+        )
     value = found[levels[0]] if len(levels) == 1 else found
     said = ", ".join(f"{q:g}" for q in levels)
     return Answer(
         words=f"the quantile{'s' * (len(levels) > 1)} {said} of {words}",
         kind="quantile",
         value=value,
-        table={"share": list(found), variable.name: list(found.values())} if len(levels) > 1 else {},
+        table={"share": list(found), variable.name: [variable.show(x) for x in found.values()]},
+        shown=", ".join(variable.show(x) for x in found.values()),
         notes=notes,
         **common,
     )
@@ -123,7 +131,10 @@ def _most_likely(
             variable.name: [variable.show(best)],
             "density" if mode.density else "p": [_exp(log_p)],
         }
-        return Answer(words=words, kind=kind, value=best, log_value=log_p, table=table, notes=notes, **common)
+        shown = variable.show(best)
+        return Answer(
+            words=words, kind=kind, value=best, log_value=log_p, table=table, notes=notes, shown=shown, **common
+        )
     for variable, term in zip(free, question.targets):
         if variable.numeric:
             _refuse(question, term, f"the most likely combination is of categories, and {variable.name} is a number")
