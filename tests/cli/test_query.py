@@ -84,6 +84,15 @@ def test_five_users(users: Path) -> None:
     assert value(users, f"p(Gender=Male | {evidence})") >= 0.75
 
 
+def test_a_family_is_overruled(users: Path, folder: Path) -> None:
+    said = ("--families", "Age=lognormal", "--n-parts", "none")
+    ok("fit", "joint", folder / "users.csv", "-o", folder / "f.tacit", *said)
+    assert tacit.load(folder / "f.tacit").families_["Age"] == "lognormal"
+    assert "must read like" in bad("fit", "joint", folder / "users.csv", "--families", "lognormal")
+    assert "'Agee'" in bad("fit", "joint", folder / "users.csv", "--families", "Agee=lognormal")
+    assert "many" in bad("fit", "joint", folder / "users.csv", "--n-parts", "many")
+
+
 def test_the_census(adult: Path) -> None:
     said = ok("query", adult, "p(income | age > 40, education in {Masters, Doctorate})")
     p = {line.split()[0]: float(line.split()[1]) for line in said.splitlines() if "K " in line and "█" in line}

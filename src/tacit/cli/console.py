@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -97,3 +97,26 @@ def load(path: Path, verb: str | None = None) -> Any:
         can = ", ".join(answers(fitted)) or "none of these"
         raise InputError(f"{path} holds a {type(fitted).__name__}, which has no {verb}; it can {can}")
     return fitted
+
+
+@contextmanager
+def progress(say: Mapping[str, str]) -> Iterator[Callable[[str, int | None, int | None], None]]:
+    """A line that moves for the phase at work and one that stays for each that is done; on stderr."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=False) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(phase: str, done: int | None = None, total: int | None = None) -> None:
+            for other, task in tasks.items():
+                if other != phase:
+                    bars.update(task, total=1, completed=1)
+            if phase not in tasks:
+                tasks[phase] = bars.add_task(say.get(phase, phase), total=total)
+            if done is not None:
+                bars.update(tasks[phase], completed=done, total=total)
+
+        yield tell
+        for task in tasks.values():
+            bars.update(task, total=1, completed=1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +10,7 @@ from rich.markup import escape
 
 from ..errors import DataNotice
 from . import tables
-from .console import Seed, TablePath, Types, err, out
+from .console import Seed, TablePath, Types, out, progress
 
 EXAMPLES = "tacit explore people.csv -o people.html --types age=number,zip=category --no-rows"
 _SAY = {
@@ -40,7 +38,7 @@ def explore(
     import warnings
 
     tables.check_output(output)
-    with _progress() as tell:
+    with progress(_SAY) as tell:
         import tacit
         from tacit.data.table import parse_types
 
@@ -67,26 +65,3 @@ def samples() -> None:
 
     for name in names():
         out.print(f"sample:{name}", highlight=False)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int | None, int | None], None]]:
-    """A line that moves for the phase at work and one that stays for each that is done; on stderr."""
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=False) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def tell(phase: str, done: int | None = None, total: int | None = None) -> None:
-            for other, task in tasks.items():
-                if other != phase:
-                    bars.update(task, total=1, completed=1)
-            if phase not in tasks:
-                tasks[phase] = bars.add_task(_SAY.get(phase, phase), total=total)
-            if done is not None:
-                bars.update(tasks[phase], completed=done, total=total)
-
-        yield tell
-        for task in tasks.values():
-            bars.update(task, total=1, completed=1)

@@ -11,13 +11,19 @@ import typer
 from rich.markup import escape
 
 from . import tables
-from .console import AsJson, Seed, TablePath, Types, out
+from .console import AsJson, Seed, TablePath, Types, out, progress
 
 app = typer.Typer(no_args_is_help=True, help="Fit a model to a table and save it.")
 
 ModelFile = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where the model is saved.")]
 Columns = Annotated[str | None, typer.Option("--columns", metavar="A,B,...", help="Learn from these columns only.")]
 DEFAULT_FILE = Path("model.tacit")
+_PHASES = {
+    "components": "Looking for components",
+    "groups": "Looking for groups",
+    "density": "Growing the density",
+    "fit": "Fitting all rows",
+}
 
 
 class Metric(StrEnum):
@@ -160,29 +166,43 @@ def joint(
     n_components: Annotated[str, typer.Option(metavar="N|auto", help="Number of groups.")] = "auto",
     criterion: Annotated[Criterion, typer.Option(help="What auto goes by.")] = Criterion.groups,
     max_components: Annotated[int, typer.Option(min=1, help="The most that auto tries.")] = 15,
+    n_parts: Annotated[
+        str, typer.Option(metavar="N|auto|none", help="Products of the density: as many as held-out rows ask for.")
+    ] = "auto",
+    n_averaged: Annotated[int, typer.Option(min=1, help="Densities that are grown apart and averaged.")] = 1,
+    families: Annotated[
+        str | None, typer.Option(metavar="COLUMN=FAMILY,...", help="Overrule: income=lognormal,gain=zero+gamma.")
+    ] = None,
     n_init: Annotated[int, typer.Option(min=1, help="Starts, of which the best is kept.")] = 3,
     tol: Annotated[float, typer.Option(min=0, help="Stop when a row's log-likelihood gains less.")] = 1e-5,
     max_iter: Annotated[int, typer.Option(min=1, help="Most steps of a start.")] = 200,
-    smoothing: Annotated[float, typer.Option(min=0, help="Counts that every category starts with.")] = 1.0,
+    smoothing: Annotated[float, typer.Option(min=0, help="Rows that every part starts with.")] = 1.0,
+    reg: Annotated[float, typer.Option(min=0, help="Least variance of a part, as a share of the column's.")] = 1e-3,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """A mixture over all columns: numbers, categories and gaps."""
+    """One density of all columns: numbers, categories and gaps, to be asked by tacit query."""
     from tacit import JointMixture
 
     tables.check_output(output)
+    parts: Any = {"auto": "auto", "none": None}.get(n_parts, n_parts)
     model = JointMixture(
         n_components if n_components == "auto" else int(_number(n_components, int, "--n-components")),
         criterion=criterion.value,
         max_components=max_components,
+        n_parts=parts if parts in ("auto", None) else int(_number(parts, int, "--n-parts")),
+        n_averaged=n_averaged,
+        families=_families(families) if families else None,
         n_init=n_init,
         tol=tol,
         max_iter=max_iter,
         smoothing=smoothing,
+        reg=reg,
         random_state=seed,
     )
     rows = tables.read(table, types, columns)
-    model.fit(rows)
+    with progress(_PHASES) as tell:
+        model._fit(rows, tell=tell)
     if as_json:
         _finish(model, output, as_json)
         return
@@ -213,6 +233,15 @@ def _joint_in_words(model: Any, n: int, output: Path) -> Iterator[str]:
     else:
         question = f"p({first} | {other}={schema[other].levels[0]})"
     yield f'  tacit query {output} "{question}"'
+
+
+def _families(text: str) -> dict[str, str]:
+    """``income=lognormal,gain=zero+gamma``."""
+    pairs = [part.rpartition("=") for part in text.split(",")]
+    for name, equals, family in pairs:
+        if not (name.strip() and equals and family.strip()):
+            raise typer.BadParameter("must read like income=lognormal,gain=zero+gamma", param_hint="--families")
+    return {name.strip(): family.strip() for name, _, family in pairs}
 
 
 def _number(text: str, kind: type[int] | type[float], option: str) -> int | float:
