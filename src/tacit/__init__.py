@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .decomposition.pca import PCA as PCA
     from .exploration import Exploration as Exploration
     from .exploration import explore as explore
+    from .findings.pictures import explore_pictures as explore_pictures
     from .mixture.gaussian import GaussianMixture as GaussianMixture
     from .mixture.joint import JointMixture as JointMixture
     from .neural.autoencoder import Autoencoder as Autoencoder
@@ -44,11 +45,20 @@ _WHERE = {  # public name -> module; imported when first used
     "as_source": "data.source",
     "KMeans": "cluster.kmeans",
     "explore": "exploration",
+    "explore_pictures": "findings.pictures",
     "load": "persist",
 }
 _NEEDS: dict[str, tuple[str, str]] = {  # public name -> (module that must be there, extra that brings it)
     name: ("torch", "deep")
-    for name in ("Autoencoder", "DenoisingAutoencoder", "NetworkClassifier", "StackedAutoencoder", "Training", "VAE")
+    for name in (
+        "Autoencoder",
+        "DenoisingAutoencoder",
+        "NetworkClassifier",
+        "StackedAutoencoder",
+        "Training",
+        "VAE",
+        "explore_pictures",
+    )
 }
 
 

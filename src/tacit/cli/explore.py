@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from ..errors import DataNotice
 from . import tables
-from .console import Seed, TablePath, Types, out, progress
+from .console import Seed, TablePath, Types, fail, out, progress
 
 EXAMPLES = "tacit explore people.csv -o people.html --types age=number,zip=category --no-rows"
 _SAY = {
@@ -21,6 +21,8 @@ _SAY = {
     "map": "Drawing the map",
     "drawn": "Comparing with synthetic rows",
     "rows": "Looking for unlikely rows",
+    "learning": "Learning a code",
+    "coding": "Coding every picture",
     "page": "Writing the page",
 }
 
@@ -34,10 +36,21 @@ def explore(
     seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON to stdout, beside the page.")] = False,
 ) -> None:
-    """Show what is in a table that nobody labelled: columns, gaps, groups, a map, unlikely rows, as one page."""
+    """Show what is in a table that nobody labelled: columns, gaps, groups, a map, unlikely rows, as one page.
+
+    A folder of pictures, or an array file of them ([bold]images.npz[/bold]), gets a page of its own kind: a map, what a
+    short code keeps, the least typical.
+    """
     import warnings
 
     tables.check_output(output)
+    from ..data.pictures import holds_pictures
+
+    if holds_pictures(table):
+        if no_rows:
+            fail("a page of pictures shows pictures: --no-rows is for tables")
+        _pictures(table, output, seed, as_json)
+        return
     with progress(_SAY) as tell:
         import tacit
         from tacit.data.table import parse_types
@@ -50,6 +63,23 @@ def explore(
             )
             with tables.whole(output) as path:
                 found.save(path)
+    if as_json:
+        print(found.json())
+        return
+    out.print(f"[bold]{escape(found.findings['headline'])}[/]", highlight=False)
+    for line in found.findings["summary"]:
+        out.print(f"  {escape(line)}", highlight=False)
+    out.print(f"The page: {escape(str(output.resolve()))}", highlight=False)
+
+
+def _pictures(path: str, output: Path, seed: int, as_json: bool) -> None:
+    """The page of pictures."""
+    from tacit import explore_pictures
+
+    with progress(_SAY) as tell:
+        found = explore_pictures(path, random_state=seed, progress=tell)
+        with tables.whole(output) as whole:
+            found.save(whole)
     if as_json:
         print(found.json())
         return

@@ -67,6 +67,17 @@ class Criterion(StrEnum):
     aic = "aic"
 
 
+class Coding(StrEnum):
+    """Kinds of autoencoder."""
+
+    plain = "plain"
+    denoising = "denoising"
+    variational = "variational"
+
+
+_CODERS = {Coding.plain: "Autoencoder", Coding.denoising: "DenoisingAutoencoder", Coding.variational: "VAE"}
+
+
 class Solver(StrEnum):
     """How PCA is computed."""
 
@@ -242,6 +253,56 @@ def _families(text: str) -> dict[str, str]:
         if not (name.strip() and equals and family.strip()):
             raise typer.BadParameter("must read like income=lognormal,gain=zero+gamma", param_hint="--families")
     return {name.strip(): family.strip() for name, _, family in pairs}
+
+
+@app.command(epilog="tacit fit autoencoder sample:digits -o digits.tacit --hidden-sizes 64,32,8 --epochs 30")
+def autoencoder(
+    table: TablePath,
+    output: ModelFile = DEFAULT_FILE,
+    columns: Columns = None,
+    types: Types = None,
+    hidden_sizes: Annotated[
+        str, typer.Option(metavar="N,N,...|auto", help="Widths of the layers, the code last.")
+    ] = "auto",
+    kind: Annotated[Coding, typer.Option(help="Plain, denoising, or variational.")] = Coding.plain,
+    epochs: Annotated[str, typer.Option(metavar="N|auto", help="Passes over the rows.")] = "auto",
+    batch_size: Annotated[str, typer.Option(metavar="N|auto", help="Rows in a step.")] = "auto",
+    learning_rate: Annotated[float, typer.Option(help="Of Adam; falls to 0 as a cosine.")] = 1e-3,
+    time_limit: Annotated[float | None, typer.Option(min=0, help="Most seconds of training.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where the state is kept; the same command goes on from it.")
+    ] = None,
+    log: Annotated[
+        str | None, typer.Option(metavar="FILE.csv|FOLDER", help="The losses, as CSV or for TensorBoard.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto takes a GPU if there is one.")] = "auto",
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """An autoencoder: a short code for each row, of numbers, categories and gaps, or of pictures."""
+    import tacit
+
+    from ..data.pictures import holds_pictures, read_pictures
+
+    tables.check_output(output)
+    widths = hidden_sizes
+    options: dict[str, Any] = {
+        "hidden_sizes": "auto" if widths == "auto" else _widths(widths),
+        "epochs": "auto" if epochs == "auto" else _number(epochs, int, "--epochs"),
+        "batch_size": "auto" if batch_size == "auto" else _number(batch_size, int, "--batch-size"),
+        "learning_rate": learning_rate,
+        "training": tacit.Training(time_limit=time_limit, log=log, progress=not as_json),
+        "device": device,
+        "random_state": seed,
+    }
+    model = getattr(tacit, _CODERS[kind])(**options)
+    rows: Any = read_pictures(table).x if holds_pictures(table) else tables.read(table, types, columns)
+    model.fit(rows, checkpoint=checkpoint)
+    _finish(model, output, as_json)
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    return tuple(int(_number(part, int, "--hidden-sizes")) for part in text.split(","))
 
 
 def _number(text: str, kind: type[int] | type[float], option: str) -> int | float:

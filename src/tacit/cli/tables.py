@@ -63,6 +63,10 @@ def rows_for(model: Any, path: str) -> Any:
     from ..data.schema import Schema
     from ..data.table import Table
 
+    if getattr(model, "shape_", None) is not None:
+        from ..data.pictures import read_pictures
+
+        return read_pictures(path).x
     schema = getattr(model, "schema_", None)
     if schema is None:  # fitted in Python, to an array or a data frame
         names = [str(name) for name in getattr(model, "feature_names_in_", ())]
@@ -74,7 +78,8 @@ def rows_for(model: Any, path: str) -> Any:
             table = Table.read(path, types=dict.fromkeys(names, "number"))
         schema = Schema(tuple(table.schema[name] for name in names) or table.schema.numeric)
     table = Table.conform(path, schema)
-    return table if isinstance(model, JointMixture) else frame(table)
+    mixed = isinstance(model, JointMixture) or hasattr(model, "layout_")
+    return table if mixed else frame(table)
 
 
 def beside(path: str, answer: dict[str, Any]) -> pa.Table:

@@ -20,3 +20,6 @@ from .drawn import drawn as drawn
 from .groups import criterion as criterion
 from .groups import evidence as evidence
 from .groups import traits as traits
+from .pictures import codes as codes
+from .pictures import decoded as decoded
+from .pictures import strips as strips
