@@ -61,8 +61,8 @@ def test_more_than_two_codes_are_shown_in_their_main_plane() -> None:
 
     X = np.column_stack([0.1 * RNG.normal(size=200), 5 * RNG.normal(size=200), RNG.normal(size=200)])
     made = plot.codes(All(), X)
-    assert abs(np.corrcoef(made.data[0].x, X[:, 1])[0, 1]) > 0.999
-    assert abs(np.corrcoef(made.data[0].y, X[:, 2])[0, 1]) > 0.999
+    assert abs(np.corrcoef(made.data[0].x, X[:, 1])[0, 1]) > 0.99
+    assert abs(np.corrcoef(made.data[0].y, X[:, 2])[0, 1]) > 0.99
 
 
 def test_the_decoded_grid_and_strips_are_pictures() -> None:
