@@ -294,3 +294,9 @@ def test_a_prior_counts_against_all_rows_not_against_a_batch():
 def test_bad_arguments_of_online_em(wrong):
     with pytest.raises(ArgumentError, match=next(iter(wrong))):
         online_em(TwoCoins(), SETS, START, rng=np.random.default_rng(0), **wrong)
+
+
+def test_the_bound_can_be_left_out():
+    fit, whole = run(max_iter=3, tol=0, bound=False), run(max_iter=3, tol=0)
+    assert [float(p) for p in fit.history] == [float(p) for p in whole.history]
+    assert np.isnan([p.after_e for p in fit.history]).all()

@@ -72,22 +72,25 @@ def em(
     max_iter: int,
     rng: np.random.Generator,
     trace: bool = False,
+    bound: bool = True,
     on_pass: Callable[[int, float], None] | None = None,
 ) -> Fit[P]:
     """Fit ``model`` to ``source`` from ``params``.
 
     Stops when the objective per unit of weight gains less than ``tol``, when the model says that a step was too small,
     or after ``max_iter`` steps. A repair changes the parameters outside the ascent; the test restarts after it.
+    ``bound=False`` leaves J out of the history: for many small fits of which only the parameters are wanted.
     """
     history: list[Pass] = []
     kept: list[Any] = []
     repairs: list[tuple[int, int]] = []
     previous, still, n_iter = -np.inf, False, 0
+    rows = model.block_rows(params)
     while True:
-        stats = source.reduce(partial(model.expect, params), rows=model.block_rows(params))
+        stats = source.reduce(partial(model.expect, params), rows=rows)
         weight = stats.weight
         objective = float((stats.objective + model.log_prior(params)) / weight)
-        history.append(Pass(objective, model.bound(stats, params, params) / weight))
+        history.append(Pass(objective, model.bound(stats, params, params) / weight if bound else np.nan))
         if trace:
             kept.append(model.trace(params))
         if on_pass is not None:
@@ -97,7 +100,8 @@ def em(
             return Fit(params, objective, history, kept, n_iter, converged, repairs, stats)
         before, previous = params, objective
         params = model.maximise(stats, before)
-        history[-1].after_m = float(model.bound(stats, params, before) / weight)
+        if bound:
+            history[-1].after_m = float(model.bound(stats, params, before) / weight)
         params, repaired = model.repair(params, stats, source, rng)
         n_iter += 1
         if repaired:

@@ -79,7 +79,7 @@ class Growth:
             if size > len(density.component):
                 density = self._divide(density, cells, space, size - len(density.component), rng)
             model = Mixture(size, self._family(density.model.family, size, n))
-            fit = em(model, cells, density.params, tol=1e-4, max_iter=STEPS, rng=rng)
+            fit = em(model, cells, density.params, tol=1e-4, max_iter=STEPS, rng=rng, bound=False)
             density = Density(model, fit.params, density.component)
             yield density
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -98,9 +99,10 @@ class Search:
         ]
         if fewer is not None and K > 2:
             starts += [_start(model, source, r) for r in splits(fewer, self.family, source, space, self.n_splits, rng)]
-        short = [em(model, source, p, tol=self.tol, max_iter=8, rng=rng) for p in starts]
+        run = partial(em, model, source, tol=self.tol, rng=rng, bound=False)
+        short = [run(p, max_iter=8) for p in starts]
         short.sort(key=lambda fit: -fit.objective)
-        long = [em(model, source, f.params, tol=self.tol, max_iter=self.max_iter, rng=rng) for f in short[:2]]
+        long = [run(f.params, max_iter=self.max_iter) for f in short[:2]]
         return candidate(model, source, max(long, key=lambda fit: fit.objective).params)
 
 
@@ -160,7 +162,7 @@ def level_frequencies(source: Source, levels: tuple[int, ...]) -> list[Doubles]:
 def seeds(space: MemorySource, K: int, rng: np.random.Generator) -> Array:
     """The nearest of K centres for every row [n]: k-means++ (Arthur and Vassilvitskii 2007) and a few Lloyd steps."""
     labels = np.empty(space.shape[0], dtype=np.int32)
-    em(Lloyd(K, labels=labels), space, plus_plus(space, K, rng), tol=0, max_iter=4, rng=rng)
+    em(Lloyd(K, labels=labels), space, plus_plus(space, K, rng), tol=0, max_iter=4, rng=rng, bound=False)
     return labels
 
 
