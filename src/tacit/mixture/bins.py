@@ -13,39 +13,39 @@ from .families.column import Interval
 
 FEW = 12  # ranges of a table
 SINGLE = 20  # recorded steps up to which each has its own row
-NOTHING = 1e-12
+NOTHING = 1e-6
 STANDS_OUT = 0.05  # the probability at which a point mass has its own row
 
 
 def bins(variable: Variable, conditional: Conditional) -> list[Cell]:
-    """Large point masses on their own, then ranges of round width that hold nearly all of the rest."""
-    cells, start = [], None
+    """Large point masses on their own, and ranges of round width that hold nearly all of the rest, in order."""
     rest: Said = (Interval(-math.inf, math.inf),)
+    large: list[float] = []
+    start: float | None = None
     for atom in variable.dist.atoms:
-        cell = Cell(variable.show(atom), variable.equal(atom))
-        if np.exp(conditional.log_probability({variable.name: cell.said})).mean() >= STANDS_OUT:
-            cells.append(cell)
-            rest = intersect(rest, variable.apart(cell.said))
-            below = variable.compare("<", atom)
-            if not cells[:-1] and np.exp(conditional.log_probability({variable.name: below})).max() < NOTHING:
-                rest, start = intersect(rest, variable.compare(">", atom)), atom
-    outside = conditional.given({variable.name: rest}) if cells else conditional
+        if _mean(conditional, variable, variable.equal(atom)) >= STANDS_OUT:
+            if not large and _mean(conditional, variable, variable.compare("<", atom)) < NOTHING:
+                rest, start = variable.compare(">=", atom), atom
+            large.append(atom)
+            rest = intersect(rest, variable.apart(variable.equal(atom)))
+    cells = [(atom, -1, Cell(variable.show(atom), variable.equal(atom))) for atom in large]
+    outside = conditional.given({variable.name: rest}) if large else conditional
     marginal = outside.marginal(variable.name)
     low, high = marginal.overall().roots(np.array([0.01, 0.99])).tolist()
     few = (high - low) / variable.step <= SINGLE if variable.step else False
     width = variable.step if few else _round_width((high - low) / (FEW - 2), variable.step)
     first = math.floor(low / width) * width
     edges = first + width * np.arange(1, max(2, math.ceil((high - first) / width)))
-    ends = [None, *edges.tolist(), None]
-    for a, b in pairwise(ends):
-        said: Said = rest
-        if a is not None:
-            said = intersect(said, variable.compare(">=", a))
-        if b is not None:
-            said = intersect(said, variable.compare("<", b))
+    for a, b in pairwise([start, *edges.tolist(), None]):
+        said = intersect(rest, variable.compare(">=", a)) if a is not None else rest
+        said = intersect(said, variable.compare("<", b)) if b is not None else said
         if said:
-            cells.append(Cell(_label(variable, a, b, width, start), said))
-    return cells
+            cells.append((-math.inf if a is None else a, 0, Cell(_label(variable, a, b, width, large), said)))
+    return [cell for _, _, cell in sorted(cells, key=lambda c: c[:2])]
+
+
+def _mean(conditional: Conditional, variable: Variable, said: Said) -> float:
+    return float(np.exp(conditional.log_probability({variable.name: said})).mean())
 
 
 def _round_width(width: float, step: float) -> float:
@@ -57,12 +57,15 @@ def _round_width(width: float, step: float) -> float:
     return max(width, step)
 
 
-def _label(variable: Variable, a: float | None, b: float | None, width: float, start: float | None) -> str:
+def _label(variable: Variable, a: float | None, b: float | None, width: float, large: list[float]) -> str:
+    """A range of recorded values, and which large ones in it have rows of their own."""
     show, h = variable.show, variable.step
-    if a is None and b is not None and start is not None:
-        return f"{show(start + h)} to {show(b - h)}" if h else f"{show(start)} to {show(b)}"
+    if a is not None and h and any(math.isclose(a, atom, abs_tol=h / 2) for atom in large):
+        a, width = a + h, width - h
+    inside = [show(v) for v in large if (a is None or v >= a) and (b is None or v < b)]
+    but = f" but {', '.join(inside)}" if inside else ""
     if a is None or b is None:
-        return f"below {show(b)}" if b is not None else f"{show(a)} or more" if a is not None else "any other"
-    if h and math.isclose(width, h):
-        return show(a)
-    return f"{show(a)} to {show(b - h if h else b)}"
+        return (f"below {show(b)}" if b is not None else f"{show(a)} or more" if a is not None else "any") + but
+    if h and width < 1.5 * h:
+        return show(a) + but
+    return f"{show(a)} to {show(b - h if h else b)}{but}"
