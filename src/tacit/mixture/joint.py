@@ -30,7 +30,7 @@ from ..typing import Array, Doubles, Seed
 from .answer import Answer, Answers
 from .condition import ConditionalMixture, given
 from .dependence import DRAWS, Draws, MutualInformation
-from .families.choose import choose
+from .families.choose import choose, plain
 from .families.column import ColumnDistribution, GaussianBlock
 from .families.counts import Counts
 from .families.family import Cells
@@ -38,7 +38,7 @@ from .families.layout import CellLayout
 from .fill import Filled, Filler, Imputed
 from .joined import conditioned
 from .mixture import Mixture, MixtureParams
-from .parts import Density, Size, averaged, grown
+from .parts import Density, Size, averaged, grown, translated
 from .search import Candidate, Search, candidate, feature_space
 from .select import unite
 from .surprise import surprisal, surprisal_in_block
@@ -198,31 +198,34 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
             )
         rng = generator(self.random_state)
         self._layout = choose(table.schema, table, self.families)
-        cells = self._layout.encode(table)
-        search = Search(
-            self._layout.family(cells, self.reg, self.smoothing), self._layout, self.n_init, self.tol, self.max_iter
-        )
+        groups = auto and self.criterion == "groups"
+        layout = plain(table.schema) if groups else self._layout
+        family = layout.family(layout.encode(table), self.reg, self.smoothing, centred=not groups)
+        search = Search(family, layout, self.n_init, self.tol, self.max_iter)
         rows = _searched(table, rng, SEARCHED)
         component: Array | None = None
         self.evidence_ = None
         if auto:
-            criterion = "bic" if self.criterion == "groups" else self.criterion
+            criterion = "bic" if groups else self.criterion
             most = min(self.max_components, n)
             path = search.path(rows, most, criterion, rng, lambda c: tell("components", c.n_components, most))
             best = min(path, key=lambda c: float(getattr(c, criterion)))
-            if self.criterion == "groups":
+            if groups:
                 component, evidence = unite(best, search, rows.block, rng, lambda i, m: tell("groups", i, m))
                 self.evidence_ = evidence and evidence._asdict() | {"z": evidence.z}
         else:
-            inner = self._layout.encode(rows)
-            path = [search.fit(inner, int(self.n_components), feature_space(rows, self._layout.levels), rng)]
+            path = [search.fit(layout.encode(rows), int(self.n_components), feature_space(rows, layout.levels), rng)]
             best = path[0]
         component = np.arange(best.n_components) if component is None else component
-        density = self._density(search, table, cells, best, component, rng, tell)
-        self._learn(density)
-        total, shift = (float(b.w @ self._layout.base(b)) for b in (rows.block, table.block))
+        total = float(rows.block.w @ layout.base(rows.block))
         self.selection_ = [_moved(c, total).record() for c in path]
-        shift /= float(table.block.w.sum())
+        cells = self._layout.encode(table)
+        start = best.params
+        if groups:  # the same parts, with the families of the columns
+            own = Search(self._layout.family(cells, self.reg, self.smoothing), self._layout)
+            start, search = start if layout == self._layout else translated(start, search, own, rows), own
+        self._learn(self._density(search, table, cells, start, component, rng, tell))
+        shift = float(table.block.w @ self._layout.base(table.block)) / float(table.block.w.sum())
         self.history_ = [
             Pass(float(step) + shift, step.after_e + shift, step.after_m + shift) for step in self.history_
         ]
@@ -233,7 +236,7 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         search: Search,
         table: Table,
         cells: MemorySource,
-        best: Candidate,
+        start: MixtureParams,
         component: Array,
         rng: np.random.Generator,
         tell: Callable[[str, int, int], None],
@@ -246,13 +249,13 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         told: list[Size] = []
         densities = []
         for i in range(self.n_averaged if grow else 1):
-            density = Density(Mixture(best.n_components, search.family), best.params, component)
+            density = Density(Mixture(len(component), search.family), start, component)
             if grow:
                 rows = _searched(table, rng, GROWN)
                 density, sizes = grown(
                     search,
                     rows,
-                    best.params,
+                    start,
                     component,
                     self.smoothing,
                     rng,

@@ -93,6 +93,11 @@ class Categorical(Family[CategoricalParams, CategoricalSums]):
         return np.concatenate([np.zeros(0), *(np.full(C, self.smoothing / C) for C in self.levels)])
 
     def over(self, source: Source) -> Self:
+        return self if self.centre is None else self.centred(source)
+
+    def centred(self, source: Source) -> Self:
+        """The same with priors about what the columns are like in these rows."""
+
         def counts(block: Block) -> Doubles:
             out: Doubles = np.asarray(self.one_hot(block).T @ block.w)
             return out

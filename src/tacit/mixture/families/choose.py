@@ -50,6 +50,14 @@ def choose(schema: Schema, source: Source, families: Mapping[str, str] | None) -
     )
 
 
+def plain(schema: Schema) -> CellLayout:
+    """Every number a normal: the layout in which groups are sought, where shapes of columns are the null's affair."""
+    plans = tuple(Plan(c.name, "normal", (), c.step or 0.0) for c in schema.numeric)
+    return CellLayout(
+        plans, tuple(c.name for c in schema.categorical), tuple(len(c.levels) for c in schema.categorical)
+    )
+
+
 def _check(column: ColumnSchema, family: str) -> None:
     allowed: tuple[str, ...]
     if column.kind.categorical:
@@ -73,7 +81,7 @@ def _plan(column: ColumnSchema, held: Values, wanted: str | None, j: int, source
     plan = Plan(column.name, family, atoms, step)
     x = held.x[~np.isin(held.x, atoms)]
     wrong = x[~possible(plan, x)]
-    if family in COUNTS and not len(wrong) and len(x) and x.max() > LIMIT:
+    if family in COUNTS and LIMIT < x.max(initial=0) and (x == np.rint(x)).all() and (x >= 0).all():
         raise InputError(
             f"column {column.name!r} cannot be {family}: it holds {x.max():g}, and counts go up to {LIMIT}; "
             "above, 'normal', 'lognormal' or 'gamma' say the same"
@@ -148,11 +156,13 @@ def points(held: Values, step: float) -> tuple[float, ...]:
 
 
 def _grid(held: Values) -> float:
-    """The coarsest power of ten that nearly all cells are multiples of; 0 where there is none."""
+    """The coarsest power of ten that nearly all cells are multiples of, the commonest aside; 0 where there is none."""
+    others = np.arange(len(held.w)) != held.w.argmax()
+    x, w = held.x[others], held.w[others]
     for power in range(3, -7, -1):
         h = 10.0**power
-        on = np.abs(held.x / h - np.rint(held.x / h)) < 1e-6
-        if held.w[on].sum() >= 0.95 * held.w.sum():
+        on = np.abs(x / h - np.rint(x / h)) < 1e-6
+        if w[on].sum() >= 0.95 * w.sum():
             return h
     return 0.0
 
