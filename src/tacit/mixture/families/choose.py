@@ -81,7 +81,7 @@ def _plan(column: ColumnSchema, held: Values, wanted: str | None, j: int, source
     plan = Plan(column.name, family, atoms, step)
     x = held.x[~np.isin(held.x, atoms)]
     wrong = x[~possible(plan, x)]
-    if family in COUNTS and LIMIT < x.max(initial=0) and (x == np.rint(x)).all() and (x >= 0).all():
+    if family in COUNTS and x.max(initial=0) > LIMIT and (x == np.rint(x)).all() and (x >= 0).all():
         raise InputError(
             f"column {column.name!r} cannot be {family}: it holds {x.max():g}, and counts go up to {LIMIT}; "
             "above, 'normal', 'lognormal' or 'gamma' say the same"
