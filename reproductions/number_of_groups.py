@@ -228,7 +228,7 @@ def main() -> None:
             columns = draw(np.random.default_rng([args.seed, number, i]))
             if columns is None:
                 break
-            model = JointMixture(random_state=i).fit(columns)
+            model = JointMixture(n_parts=None, random_state=i).fit(columns)
             found.append((K, model.n_components_))
             z.append(round(model.evidence_["z"], 1) if model.evidence_ else None)
         if not found:
