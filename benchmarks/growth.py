@@ -114,9 +114,14 @@ def draw(result: dict[str, Any], path: Path) -> None:
             panel.loglog(
                 curve["size"], curve["seconds"], "o-", ms=4, label=f"{title}: {axis}$^{{{curve['exponent']:.2f}}}$"
             )
+        ticks = RANGES[axis]
+        panel.set_xticks(ticks, [f"{t / 1000:g}k" if t >= 10_000 else str(t) for t in ticks], minor=False)
+        panel.set_xticks([], minor=True)
         panel.set_xlabel(names[axis])
+        panel.spines[["top", "right"]].set_visible(False)
         panel.grid(alpha=0.3)
-        panel.legend(fontsize=8, frameon=False)
+        panel.legend(fontsize=8, frameon=False, loc="upper left")
+    panels[0].set_ylim(top=4 * panels[0].get_ylim()[1])  # room for the legends
     panels[0].set_ylabel("seconds a fit")
     figure.suptitle("Time of a fit, and the power of the size that it grows with", fontsize=11)
     path.parent.mkdir(parents=True, exist_ok=True)
