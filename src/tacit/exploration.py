@@ -23,6 +23,7 @@ from .findings.atlas import atlas
 from .findings.columns import View, missing, summaries, views
 from .findings.conditional import conditional
 from .findings.dependence import dependence
+from .findings.gaps import gaps
 from .findings.groups import describe
 from .findings.parts import Parts, binned
 from .findings.relations import closest, relations, ties
@@ -162,7 +163,7 @@ class Exploration:
         self.progress("columns", None, None)
         entries = summaries(table, schema, least)
         sample = views(table, schema, self._rows if len(self._rows) < n else None)
-        gaps = missing(sample, entries, n, least)
+        gappy = missing(sample, entries, n, least)
         self.progress("describing", None, None)
         pick = generator(self.made["seed"]).permutation(len(self._rows))[:20_000]
         some = [v._replace(values=v.values[pick]) for v in sample]
@@ -185,11 +186,12 @@ class Exploration:
         picture = atlas(sample, self._rows, here, odd, best if rows else None, seed, n, least)
         self.progress("drawn", None, None)
         made_up = synthetic(self.model, table, columns, generator(self.made["seed"]), least)
+        filled = gaps(self.model, table, [g["column"] for g in gappy["columns"]], generator(self.made["seed"]), least)
         found: dict[str, Any] = {
             "format": 1,
             "headline": "",
             "summary": [],
-            "table": self._facts(entries, gaps, rows),
+            "table": self._facts(entries, gappy, rows),
             "groups": decision(self.model, len(groups), self._certainty)
             | {"list": groups, "effects": _effects(sample, effect)},
             "map": picture,
@@ -200,7 +202,7 @@ class Exploration:
             "relations": relations(tied, dependence(columns, [v for v in some if v.schema.name in shown], parts)),
             "synthetic": made_up,
             "columns": entries,
-            "missing": gaps,
+            "missing": gappy | {"filled": filled},
             "made": self._made(rows),
         }
         found |= opening(found)
@@ -213,13 +215,13 @@ class Exploration:
         place[self._order] = np.arange(len(self._order))
         return place[self.model.part_component_]
 
-    def _facts(self, entries: list[dict[str, Any]], gaps: dict[str, Any], rows: bool) -> dict[str, Any]:
+    def _facts(self, entries: list[dict[str, Any]], gappy: dict[str, Any], rows: bool) -> dict[str, Any]:
         return {
             "name": self.name,
             "rows": self.source.shape[0],
             "columns": len(entries),
             "used": sum(e["used"] for e in entries),
-            "missing": gaps["share"],
+            "missing": gappy["share"],
             "notices": list(self.source.notices) if rows else [],
         }
 

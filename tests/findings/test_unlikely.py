@@ -106,3 +106,24 @@ def test_the_share_of_others_is_what_is_left_without_the_row() -> None:
     assert found[1] == pytest.approx([1, 1.75 / 2.75])
     assert found[2] == pytest.approx([1 / 1.25, 2 / 2.75])
     assert log_others(np.ones((1, 1)), np.ones(1)).tolist() == [[0.0]]
+
+
+def test_every_cell_of_the_rows_told_has_its_surprise() -> None:
+    """The same bits as in the reasons in words; a gap has none; the planted cell stands out."""
+    from tacit import plot
+    from tacit.exploration import explore
+
+    rng = np.random.default_rng(0)
+    z = rng.integers(0, 2, 500)
+    x, y, gap = 8.0 * z + rng.normal(size=500), 8.0 * z + rng.normal(size=500), rng.normal(size=500)
+    x[7], z[7], y[7] = 0.0, 1, 8.0
+    gap[rng.random(500) < 0.2] = np.nan
+    found = explore({"x": x, "y": y, "gap": gap, "kind": np.where(z, "a", "b").tolist()}).findings
+    told = found["unlikely"]
+    assert told["rows"][0]["row"] == 8
+    for row, bits in zip(told["rows"], told["surprise"]["bits"], strict=True):
+        of = dict(zip(told["surprise"]["columns"], bits, strict=True))
+        assert all(c["bits"] == pytest.approx(of[c["column"]], abs=0.06) for c in row["cells"])
+        assert (of["gap"] is None) == np.isnan(gap[row["row"] - 1])
+    assert np.array(plot.reasons(found).data[0].z, dtype=float).shape == (10, 4)
+    assert explore({"x": x, "y": y}, rows=False).findings["unlikely"]["surprise"] is None

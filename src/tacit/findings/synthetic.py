@@ -77,14 +77,14 @@ def synthetic(
     found: dict[str, Any] = {
         "rows": m,
         "test": tested._asdict(),
-        "nearest": near._asdict(),
+        "nearest": {k: v if k == "nearer" or not 0 < v * m < least else None for k, v in near._asdict().items()},
         "columns": apart,
         "map": None if least > 1 else _map(real, drawn, schema),
         "examples": None if least > 1 else _examples(real, drawn, schema, columns),
     }
     gaps = ", with the same gaps," if np.isnan(_features(real)).any() else ""
     made = f"{words.count(m, 'row')} drawn from the density{gaps} stand beside as many of the table."
-    return found | {"words": [made, _say_test(tested, apart), _say_near(near)]}
+    return found | {"words": [made, _say_test(tested, apart), _say_near(near, m, least)]}
 
 
 def draw(model: JointMixture, m: int, schema: Schema) -> Block:
@@ -221,10 +221,11 @@ def _say_test(t: Test, apart: Sequence[dict[str, Any]]) -> str:
     return f"{fact} Synthetic rows are {how}{where}."
 
 
-def _say_near(near: Nearness) -> str:
+def _say_near(near: Nearness, m: int, least: int) -> str:
+    equal, twins = (f"fewer than {least}" if 0 < v * m < least else words.share(v) for v in (near.equal, near.twins))
     same = (
-        f"{words.capital(words.share(near.equal))} of the synthetic rows equal a row of the table, and "
-        f"{words.share(near.twins)} of the real rows another real one."
+        f"{words.capital(equal)} of the synthetic rows equal a row of the table, and {twins} of the real rows another "
+        "real one."
     )
     copied = near.nearer > 0.6 and near.equal <= near.twins + 0.01
     if near.equal > near.twins + 0.01 or copied:

@@ -10,7 +10,7 @@ from scipy.special import log_softmax, logsumexp, softmax
 
 from ..data.block import Block
 from ..data.memory import MemorySource
-from ..data.table import Schema
+from ..data.table import ColumnSchema, Schema
 from ..mixture.families.column import ColumnDistribution
 from ..mixture.joint import JointMixture
 from ..mixture.surprise import surprisal
@@ -20,6 +20,7 @@ from .columns import BARS, View
 
 ROWS = 10  # told
 CELLS = 4  # told of a row, at most
+COLUMNS = 16  # whose cells are told of, at most
 FEW = 20  # rows in the table, below which none is called unlikely
 STRIKING = 5.0  # bits, the least surprise of a cell worth telling
 
@@ -143,7 +144,7 @@ def unlikely(
     """
     if n < FEW:
         few = "There are too few rows to call any of them unlikely."
-        return {"rows": [], "striking": False, "histogram": None, "words": [few]}
+        return {"rows": [], "striking": False, "histogram": None, "surprise": None, "words": [few]}
     score = judgement.score
     r = softmax(model.log_weights + _log_cells(model, _cells(block)).sum(axis=1), axis=1)
     found = surprise(model._replace(log_weights=model.log_weights + log_others(r, judgement.support)), block)
@@ -167,6 +168,7 @@ def unlikely(
         "rows": entries,
         "striking": striking,
         "histogram": _histogram(score, least),
+        "surprise": None if least > 1 else _reasons(found.bits, np.isnan(found.log_prob), columns),
         "words": [_summary(best > 0, striking)],
     }
 
@@ -207,6 +209,16 @@ def _say(told: list[dict[str, Any]], least: int) -> str:
     if least > 1:
         return f"Odd in {words.listing([words.clip(c['column'], 40) for c in told])}."
     return "; ".join(c["words"] for c in told) + "."
+
+
+def _reasons(bits: Doubles, gap: Array, columns: Sequence[ColumnSchema]) -> dict[str, Any]:
+    """The surprise of every cell of the rows told, in the columns where there is most of it; None for a gap."""
+    shown = sorted(np.argsort(-bits.max(axis=0, initial=0), kind="stable")[:COLUMNS].tolist())
+    cells = np.where(gap, np.nan, bits)[:, shown]
+    return {
+        "columns": [columns[j].name for j in shown],
+        "bits": [[None if v != v else round(v, 2) for v in row] for row in cells.tolist()],
+    }
 
 
 def _summary(odd: bool, striking: bool) -> str:

@@ -13,7 +13,9 @@ from .atlas import atlas as atlas
 from .atlas import loadings as loadings
 from .atlas import relations as relations
 from .atlas import scree as scree
+from .columns import filled as filled
 from .columns import missing as missing
+from .columns import reasons as reasons
 from .columns import scores as scores
 from .drawn import differences as differences
 from .drawn import drawn as drawn

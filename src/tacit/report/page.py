@@ -138,6 +138,17 @@ def pictures(f: Mapping[str, Any]) -> list[Picture]:
                 "high, it leaves much out.",
             )
         )
+    if f["unlikely"]["surprise"] and len(f["unlikely"]["surprise"]["columns"]) > 1:
+        made.append(
+            Picture(
+                "reasons",
+                plot.reasons(f),
+                "Which cells make the least likely rows unlikely.",
+                "How surprising each cell is once the other cells of its row are known: 10 bits are a value that one "
+                "row in a thousand like it would have, or a rarer one. A row without a strong colour is odd as a "
+                "whole, in no single cell. White squares are gaps.",
+            )
+        )
     if f["unlikely"]["histogram"]:
         made.append(
             Picture(
@@ -188,6 +199,17 @@ def pictures(f: Mapping[str, Any]) -> list[Picture]:
                 plot.missing(f),
                 "The share of missing cells in each column that has any.",
                 "Gaps are skipped, not filled: groups and scores rest on the cells that are there.",
+            )
+        )
+    if any("low" in g for g in f["missing"]["filled"]["cells"]):
+        made.append(
+            Picture(
+                "filled",
+                plot.filled(f),
+                "The intervals in which some missing numbers lie, against all values of their columns.",
+                "Dots are what is expected in the gap, lines hold it with a probability of nine in ten; low and "
+                "high are the 5 % and 95 % quantiles of the column. The shorter the line, the more the rest of the row "
+                "says.",
             )
         )
     return made
