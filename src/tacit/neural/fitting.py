@@ -52,8 +52,12 @@ def batch_size(asked: int | str, n: int) -> int:
 
 
 def epochs(asked: int | str, n: int, size: int) -> int:
-    """ "auto": about 5,000 steps, 20 to 500 epochs."""
-    return min(500, max(20, round(5000 / math.ceil(n / size)))) if isinstance(asked, str) else int(asked)
+    """ "auto": about 3,000 steps, 5 to 100 epochs.
+
+    >>> [epochs("auto", n, batch_size("auto", n)) for n in (150, 1797, 60000, 600000)]
+    [100, 100, 13, 5]
+    """
+    return min(100, max(5, round(3000 / math.ceil(n / size)))) if isinstance(asked, str) else int(asked)
 
 
 def run_stage(

@@ -1,0 +1,1 @@
+"""Published figures of autoencoders, made again; one script a figure."""

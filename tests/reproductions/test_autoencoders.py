@@ -1,0 +1,85 @@
+"""The small versions of the published figures of autoencoders run, and move in the right direction."""
+
+# ruff: noqa: E402
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the deep part needs torch")
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def quick(name: str, *words: str) -> dict[str, Any]:
+    """What the small version of a script finds."""
+    sys.path.insert(0, str(ROOT))
+    try:
+        script = importlib.import_module(f"reproductions.autoencoders.{name}")
+    finally:
+        sys.path.remove(str(ROOT))
+    return script.main(["--quick", *words])
+
+
+def test_a_deep_code_beats_as_many_principal_components() -> None:
+    found = quick("reconstruction")
+    assert found["network"]["mean"] < found["PCA"]
+
+
+def test_codes_group_better_than_pixels() -> None:
+    found = quick("clustering")
+    assert found["codes"]["nmi"] > 0.6
+    assert found["codes"]["accuracy"] > found["pixels"]["accuracy"] - 0.1
+
+
+def test_pretraining_wins_with_few_labels_and_costs_nothing_with_many() -> None:
+    found = quick("labels")
+    assert found["50 labels, pre-trained"]["mean"] > found["50 labels, random"]["mean"] + 0.03
+    assert found["1300 labels, pre-trained"]["mean"] > found["50 labels, pre-trained"]["mean"] + 0.05
+
+
+def test_denoising_beats_both_filters() -> None:
+    found = quick("denoising")
+    for kind in ("masked", "gaussian"):
+        best = max(found[f"{kind}, PCA"], found[f"{kind}, median filter"])
+        assert found[f"{kind}, autoencoder"]["mean"] > best + 0.5
+
+
+@pytest.mark.parametrize("objective", ["vae", "iwae"])
+def test_the_bound_falls_and_tightens_with_samples(objective) -> None:
+    found = quick("likelihood", "--objective", objective)["seed 0"]
+    assert found["last epoch"] < found["first epoch"] - 2
+    assert found["100 samples"] < found["20 samples"] < found["1 samples"]
+
+
+def test_outliers_stand_out() -> None:
+    found = quick("outliers")
+    assert found["mean"] > 0.8
+
+
+def test_a_mixed_table_is_imputed_and_drawn() -> None:
+    found = quick("adult")["seed 0"]
+    for model in ("VAE", "JointMixture"):
+        assert found[model]["rmse"] < 1.3
+        assert found[model]["right"] > 0.4
+        assert found[model]["accuracy"] > 0.5
+
+
+def test_codes_of_words_beat_two_singular_vectors() -> None:
+    found = quick("newsgroups")
+    assert found["codes"]["mean"] > found["LSA"] + 0.03
+
+
+def test_quantised_codes_beat_quantised_pca_at_few_bits() -> None:
+    found = quick("compression")
+    few = {key.split(", ")[1]: value for key, value in found.items() if key.startswith("12 bits")}
+    assert few["autoencoder"] > few["PCA"]
