@@ -1,6 +1,5 @@
 """The small versions of the published figures of autoencoders run, and move in the right direction."""
 
-# ruff: noqa: E402
 from __future__ import annotations
 
 import importlib
