@@ -199,7 +199,7 @@ class PictureExploration:
             ],
             "images": {
                 "cells": uri(mosaic(opaque(shown(x[cells].reshape(side, side, c, h, w)), held), 1, 0)),
-                "decoded": uri(mosaic(shown(decoded.reshape(12, 12, c, h, w)), 0)),
+                "decoded": uri(mosaic(shown(decoded.reshape(12, 12, c, h, w)), 1)),
                 "before": uri(mosaic(np.stack([shown(x[some]), shown(back)]), 1)),
             },
             "made": self.made | {

@@ -48,7 +48,7 @@ class Autoencoder(CoderEstimator):
         "columns" gives each column mean 0 and variance 1, "range" maps the range of all onto [0, 1], None leaves them.
         "auto" leaves values in [0, 1], maps pictures and columns of one common range, and standardises others.
     epochs, batch_size : int or "auto"
-        Passes over the rows, and rows in a step; "auto" makes about 3,000 steps, 5 to 100 epochs.
+        Passes over the rows, and rows in a step; "auto" makes about 3,000 steps, 5 to 50 epochs.
     learning_rate : float
     training : Training or None
         How the loop runs beyond that: schedule, clipping, precision, early stopping, time limit, log, ...

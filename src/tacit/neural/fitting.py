@@ -52,12 +52,12 @@ def batch_size(asked: int | str, n: int) -> int:
 
 
 def epochs(asked: int | str, n: int, size: int) -> int:
-    """ "auto": about 3,000 steps, 5 to 100 epochs.
+    """ "auto": about 3,000 steps, 5 to 50 epochs.
 
     >>> [epochs("auto", n, batch_size("auto", n)) for n in (150, 1797, 60000, 600000)]
-    [100, 100, 13, 5]
+    [50, 50, 13, 5]
     """
-    return min(100, max(5, round(3000 / math.ceil(n / size)))) if isinstance(asked, str) else int(asked)
+    return min(50, max(5, round(3000 / math.ceil(n / size)))) if isinstance(asked, str) else int(asked)
 
 
 def run_stage(
