@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tacit import JointMixture
@@ -36,6 +36,30 @@ def table(n: int = 400, seed: int = 0) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def model() -> JointMixture:
     return JointMixture(4, random_state=0).fit(table())
+
+
+FAMILIES = {
+    "age": "negative_binomial",
+    "hours-per-week": "poisson",
+    "width (cm)": "normal",
+    "income": "bernoulli",
+}
+
+
+@pytest.fixture(scope="module", params=["chosen", "counts", "points", "block"])
+def any_model(request: pytest.FixtureRequest) -> JointMixture:
+    """Columns of other families: counts; skewed ones with values that stand out; dependent ones."""
+    columns = table()
+    if request.param == "points":
+        columns["age"] = np.where(np.arange(400) % 3 == 0, 30.0, columns["age"])
+        columns["width (cm)"] = np.exp(columns["width (cm)"])
+    families = {
+        "chosen": None,
+        "counts": FAMILIES,
+        "points": {"age": "points+lognormal", "width (cm)": "gamma", "hours-per-week": "lognormal"},
+        "block": {"width (cm)": "full", "hours-per-week": "full"},
+    }[request.param]
+    return JointMixture(4, families=families, random_state=0).fit(columns)
 
 
 def p(model: JointMixture, question: str) -> float:
@@ -71,18 +95,21 @@ def contradictory(said: list[str]) -> bool:
 
 
 @given(conditions, conditions)
-def test_the_product_rule(model: JointMixture, a: list[str], b: list[str]) -> None:
+def test_the_product_rule(any_model: JointMixture, a: list[str], b: list[str]) -> None:
     """p(a | b) p(b) = p(a, b)."""
     assume(not contradictory(b))
+    model = any_model
     joint = model.query(f"p({', '.join(dict.fromkeys([*a, *b]))})")
     whole, part = model.query(f"p({', '.join(a)} | {', '.join(b)})"), model.query(f"p({', '.join(b)})")
-    assert float(whole) * float(part) == pytest.approx(float(joint), rel=1e-9, abs=1e-300)
+    assert float(whole) * float(part) == pytest.approx(float(joint), rel=2e-3 if joint.error else 1e-8, abs=1e-300)
     assert part.log_value == pytest.approx(whole.log_evidence, rel=1e-12, abs=1e-12)
 
 
+@settings(max_examples=20)
 @given(conditions)
-def test_the_sum_rule(model: JointMixture, a: list[str]) -> None:
+def test_the_sum_rule(any_model: JointMixture, a: list[str]) -> None:
     """Σ p(a, c) over c = p(a), for a category and for the cut line of a number."""
+    model = any_model
     a = [condition for condition in a if not re.search("sees|age", condition)] or ["doors >= 3"]
     said = ", ".join(a)
     for column in ("sees", "age"):
@@ -90,20 +117,23 @@ def test_the_sum_rule(model: JointMixture, a: list[str]) -> None:
         assert math.fsum(each.values()) == pytest.approx(p(model, f"p({said})"), rel=1e-9, abs=1e-300)
 
 
+@settings(max_examples=8)
 @given(conditions)
-def test_whole_distributions_sum_to_one(model: JointMixture, b: list[str]) -> None:
+def test_whole_distributions_sum_to_one(any_model: JointMixture, b: list[str]) -> None:
+    model = any_model
     assume(not contradictory(b))
     for asked in ("income", "home town", "age", "width (cm)", "joined", "sees, income", "doors, hours per week"):
         assert math.fsum(model.query(f"p({asked} | {', '.join(b)})").value.values()) == pytest.approx(1, abs=1e-9)
 
 
-def test_recorded_steps_cover_the_line(model: JointMixture) -> None:
+def test_recorded_steps_cover_the_line(any_model: JointMixture) -> None:
     """Σ p(age = a) = 1, and less, equal and more are all there is."""
-    assert sum(p(model, f"p(age={a} | sees=no)") for a in range(-20, 120)) == pytest.approx(1, abs=1e-9)
+    model = any_model
+    assert sum(p(model, f"p(age={a} | sees=no)") for a in range(-20, 300)) == pytest.approx(1, abs=1e-9)
     for a in (29, 29.5, -3):
         parts = [p(model, f"p(age {op} {a} | income=>50K)") for op in ("<", ">=")]
         assert sum(parts) == pytest.approx(1, abs=1e-12)
-    assert sum(p(model, f"p(age {op} 29)") for op in "<=>") == pytest.approx(1, abs=1e-12)
+    assert sum(p(model, f"p(age {op} 29)") for op in "<=>") == pytest.approx(1, abs=1e-9)
     assert p(model, "p(age=29)") == pytest.approx(p(model, "p(age in [29, 30))"), rel=1e-9)
 
 
@@ -228,6 +258,59 @@ def test_an_answer_is_words_and_json(model: JointMixture) -> None:
     assert list(answer.table) == ["income", "p"]
 
 
+# ---- what can never be, and what says nothing -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def odd() -> JointMixture:
+    """A positive number, a count, a constant, a level seen once."""
+    rng = np.random.default_rng(0)
+    columns = {
+        "x": np.exp(rng.normal(size=300)),
+        "n": rng.poisson(3, 300),
+        "c": np.full(300, 7.5),
+        "k": ["a"] * 299 + ["b"],
+    }
+    return JointMixture(2, families={"x": "lognormal", "n": "poisson"}, random_state=0).fit(columns)
+
+
+def test_outside_the_support(odd: JointMixture) -> None:
+    for never in ("x < 0", "x = -1", "n < 0", "n = -2"):
+        answer = odd.query(f"p({never})")
+        assert (answer.value, answer.log_value) == (0, -math.inf)
+        assert json.loads(answer.to_json())["log_value"] is None
+        with pytest.raises(QueryError, match="probability zero") as caught:
+            odd.query(f"p(k | {never})")
+        assert caught.value.at == 6
+    with pytest.raises(QueryError, match=r"no value of n is 2\.5"):
+        odd.query("p(n = 2.5)")
+    with pytest.raises(QueryError, match="row 1 "):
+        odd.query("p(k)", {"x": [1.0, -1.0]})
+    with pytest.raises(QueryError, match="row 1 "):
+        odd.query("p(k)", {"n": [2, 2.5]})
+
+
+def test_far_evidence_still_answers(odd: JointMixture) -> None:
+    for far in ("c = 1e6", "x > 1e30", "n = 300", "c = 8, x = 1e-200"):
+        answer = odd.query(f"p(k | {far})")
+        assert sum(answer.value.values()) == pytest.approx(1)
+        assert -math.inf < answer.log_evidence < -100
+        assert math.isfinite(float(odd.query(f"E(n | {far.replace('n =', 'x =')})")))
+
+
+def test_constants_and_rare_levels(odd: JointMixture) -> None:
+    assert p(odd, "median(c)") == p(odd, "argmax(c | k=b)") == 7.5
+    assert p(odd, "E(c | x > 2)") == pytest.approx(7.5, abs=0.01)
+    assert 0 < p(odd, "p(k=b)") < 0.02
+    assert p(odd, "MI(c; k)") == pytest.approx(0, abs=1e-6)
+
+
+def test_empty_rows_are_answered_by_the_whole(odd: JointMixture) -> None:
+    answers = odd.query("p(k)", {"x": [None, 1.0], "n": [None, 2], "c": [None, None]})
+    assert answers.values[0] == pytest.approx(list(dict(sorted(odd.query("p(k)").value.items())).values()))
+    assert answers.log_evidence[0] == pytest.approx(0, abs=1e-12)
+
+
 # ---- many at once ---------------------------------------------------------------------------------------------------
 
 
@@ -303,8 +386,8 @@ def test_evidence_in_any_form(model: JointMixture) -> None:
         model.given("age > 3").query("p(sees | age < 2)")
 
 
-def test_draws_under_evidence_agree_with_the_answers(model: JointMixture) -> None:
-    n = 20_000
+def test_draws_under_evidence_agree_with_the_answers(any_model: JointMixture) -> None:
+    n, model = 20_000, any_model
     given = model.given("age in {20, 25, 26, 44}, home town in {Bath, Ely}, width (cm) > 1, joined >= 2020-06-01")
     rows = given.sample(n, random_state=0)
     assert rows.column_names == list(table())

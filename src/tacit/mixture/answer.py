@@ -100,7 +100,8 @@ class Answer:
         """What stands below: the logarithm, and the notes."""
         if self.log_value is None:
             return list(self.notes)
-        return [f"log {'density' if self.kind == 'density' else 'p'} = {show(self.log_value)}", *self.notes]
+        what = "density" if self.kind == "density" or "density" in self.table else "p"
+        return [f"log {what} = {show(self.log_value)}", *self.notes]
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,7 @@ class ConditionalMixture:
             if name in bare and self._table is not None and name not in self._table.schema.names:
                 raise QueryError(f"the table of evidence has no column {name!r}", asked.text, term.at)
         said = collect(self._said, asked.given, asked.text)
+        self._refuse_impossible(asked)
         asked = asked._replace(given=(*self._terms, *asked.given))
         if self._table is None:
             return rounds(lambda draws: one(asked, self._conditional(said, draws=draws)))
@@ -83,6 +84,14 @@ class ConditionalMixture:
         if block:
             return self._by_group(asked, said, names, block)
         return rounds(lambda draws: many(asked, self._conditional(said, names, draws)))
+
+    def _refuse_impossible(self, asked: Question) -> None:
+        """Point at what the model says can never be."""
+        for term in asked.given:
+            if term.said is not None and np.isneginf(term.variable.log_prob(term.said)).all():
+                raise QueryError(
+                    f"this model has probability zero for it: nothing follows from {term.words!r}", asked.text, term.at
+                )
 
     def _by_group(self, asked: Question, said: Mapping[str, Said], names: Collection[str], block: list[str]) -> Answers:
         """Rows that have evidence in a block that is asked about: those that are alike there, together."""

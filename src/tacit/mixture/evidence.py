@@ -185,6 +185,8 @@ class Variable:
         value = self.value(literal)
         if not value.width and value.x in self.dist.atoms:
             return (Interval(*ends(value)),)
+        if not self.dist.continuous and not isinstance(self._cell(value), Value):
+            return ()  # a count between two counts
         return (value,)
 
     def among(self, literals: Iterable[Any]) -> Said:
@@ -332,7 +334,7 @@ class Variable:
             if self.step or x == math.floor(x):
                 return str(day)
             return str(np.datetime64(0, "s") + np.timedelta64(round(x * 86_400), "s")).replace("T", " ")
-        if self.step and math.isfinite(x):
+        if self.step and math.isfinite(x) and abs(x / self.step - round(x / self.step)) <= 1e-6:
             return f"{x:.{max(0, round(-math.log10(self.step)))}f}" if abs(x) < 1e15 else f"{x:g}"
         return f"{x:.6g}"
 

@@ -208,7 +208,7 @@ class _Reader:
             at = self.at
             literal = self.value(variable)
             said = self.say(at, variable.equal, literal)
-            return self.checked(variable, said, shown(variable, said), op in ("!=", "is not"), start)
+            return self.checked(variable, said, shown(variable, said) or literal, op in ("!=", "is not"), start)
         return self.compared(variable, op, sign, start)
 
     def compared(self, variable: Variable, op: str, sign: int, start: int) -> Term:
@@ -361,7 +361,7 @@ def shown(variable: Variable, said: Said) -> str:
         each = [variable.levels[code] for code in said.codes]
     else:
         each = [_piece(variable, piece) for piece in said]
-    return each[0] if len(each) == 1 else f"{', '.join(each[:-1])} or {each[-1]}"
+    return " or ".join(filter(None, [", ".join(each[:-1]), *each[-1:]]))
 
 
 def _piece(variable: Variable, piece: Piece) -> str:

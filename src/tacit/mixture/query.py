@@ -37,7 +37,12 @@ def one(question: Question, conditional: Conditional) -> Answer:
             notes += (_per_unit(question),)
         kind = "density" if density else "probability"
         return Answer(
-            words=f"the {kind} that {words}", kind=kind, value=_exp(log_p), log_value=log_p, notes=notes, **common
+            words=f"the density where {words}" if density else f"the probability that {words}",
+            kind=kind,
+            value=_exp(log_p),
+            log_value=log_p,
+            notes=notes,
+            **common,
         )
     if verb == "argmax":
         return _most_likely(question, conditional, words, notes, common)

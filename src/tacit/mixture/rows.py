@@ -89,5 +89,6 @@ def _number(variable: Variable, x: Doubles) -> Cells:
     log_p = np.zeros((len(values), variable.dist.K))
     if len(seen):
         ends = Interval(seen - h / 2, seen + h / 2)
-        log_p[: len(seen)] = variable.dist.log_mass(ends) if h else variable.dist.log_prob(seen)
+        cells = h and variable.dist.continuous
+        log_p[: len(seen)] = variable.dist.log_mass(ends) if cells else variable.dist.log_prob(seen)
     return Cells(log_p, which)
