@@ -74,8 +74,14 @@ class ConditionalMixture:
             if name in bare and self._table is not None and name not in self._table.schema.names:
                 raise QueryError(f"the table of evidence has no column {name!r}", asked.text, term.at)
         said = collect(self._said, asked.given, asked.text)
-        self._refuse_impossible(asked)
-        asked = asked._replace(given=(*self._terms, *asked.given))
+        try:
+            return self._answer(asked._replace(given=(*self._terms, *asked.given)), said, bare)
+        except QueryError as error:
+            if error.at is None:
+                self._refuse_impossible(asked)
+            raise
+
+    def _answer(self, asked: Question, said: Mapping[str, Said], bare: Collection[str]) -> Answer | Answers:
         if self._table is None:
             return rounds(lambda draws: one(asked, self._conditional(said, draws=draws)))
         targets = {t.variable.name for t in asked.targets}
