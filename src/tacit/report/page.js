@@ -71,7 +71,13 @@
     label();
     recolour();
   });
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((d) => (d.open = true)));
+  const PAPER = 690; // pixels of text on a printed page
+  addEventListener("beforeprint", () => {
+    document.querySelectorAll("details").forEach((d) => (d.open = true));
+    const share = Math.min(1, PAPER / document.getElementById("main").clientWidth);
+    for (const div of drawn) Plotly.relayout(div, { width: Math.floor(div.clientWidth * share) });
+  });
+  addEventListener("afterprint", () => drawn.forEach((div) => Plotly.relayout(div, { width: null, autosize: true })));
 
   const draw = async () => {
     const [script, figures] = await Promise.all([unpack("plotly"), unpack("figures").then(JSON.parse)]);
