@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # tests run side by side: a thread that waits must not spin
 
@@ -33,3 +35,13 @@ def chromium() -> str:
         missing = f"no browser found: none of {', '.join(names)} is on the path"
         pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
     return found
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Any]:
+    """One headless browser for all tests of a process: Playwright does not start a second time beside itself."""
+    sync = pytest.importorskip("playwright.sync_api")
+    with sync.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield running
+        running.close()

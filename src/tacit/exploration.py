@@ -36,12 +36,14 @@ from .typing import Array, Doubles, Floats
 
 COLUMNS = 24  # whose ties are mapped and that can be asked about, at most
 SAMPLE = 100_000  # rows from which groups are described and the map is computed, at most
+PARTS, BEHIND = 120, 100  # of the density, at most; rows behind each, on average
 LEAST = 10  # rows behind anything shown where no row may leave the table
 PHASES = ("reading", "groups", "columns", "describing", "rows", "map", "drawn", "page")
 
 _SHARE: dict[str, Callable[[int, int], tuple[int, int]]] = {  # of the search for groups, in hundredths
     "components": lambda done, total: (50 * done // total, 100),
     "groups": lambda done, total: (50 + 40 * done // total, 100),
+    "density": lambda done, total: (90 + 5 * done // total, 100),
     "fit": lambda done, total: (90 + 10 * done // total, 100),
 }
 
@@ -84,7 +86,8 @@ def explore(
         warnings.simplefilter("ignore", DataNotice)  # the page shows them
         table = X if isinstance(X, Table) and types is None else Table.read(X, types)
     tell("groups", 0, None)
-    model = JointMixture("auto", max_components=max_components, n_parts=None, random_state=random_state)
+    grown = min(PARTS, table.shape[0] // BEHIND)  # so many parts, or those of the search where these are more
+    model = JointMixture("auto", max_components=max_components, n_parts=grown or None, random_state=random_state)
     model._fit(table, tell=lambda step, done, total: tell("groups", *_SHARE[step](done, total)))
     made = {"seed": random_state, "max_components": int(max_components), "types": dict(types or {})}
     return Exploration(table, model, name or _name(X), rows, made, tell, started)
@@ -232,6 +235,7 @@ class Exploration:
             "tacit": __version__,
             "model": type(self.model).__name__,
             "components": int(self._resp.shape[1]),
+            "parts": len(self.model.part_weights_),
             "described_from": len(self._rows),
             "rows_shown": rows,
             "least": 1 if rows else LEAST,

@@ -50,21 +50,18 @@ def test_the_page_stands_alone(found, tmp_path) -> None:
 
 
 @pytest.mark.browser
-def test_the_page_draws_in_a_browser_without_complaint(found, tmp_path, chromium) -> None:
-    sync = pytest.importorskip("playwright.sync_api")
+def test_the_page_draws_in_a_browser_without_complaint(found, tmp_path, browser) -> None:
     found.save(tmp_path / "page.html")
-    with sync.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 390, "height": 800})
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        page.goto((tmp_path / "page.html").as_uri())
-        page.wait_for_selector("html[data-figures=drawn]", state="attached")
-        assert not said
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        wide = "[...document.querySelectorAll('img')].every(i => i.complete && i.naturalWidth > 0)"
-        assert page.evaluate(wide)
-        browser.close()
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto((tmp_path / "page.html").as_uri())
+    page.wait_for_selector("html[data-figures=drawn]", state="attached")
+    assert not said
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    wide = "[...document.querySelectorAll('img')].every(i => i.complete && i.naturalWidth > 0)"
+    assert page.evaluate(wide)
+    page.close()
 
 
 def test_arrays_and_folders(tmp_path) -> None:

@@ -120,7 +120,8 @@ def test_every_cell_of_the_rows_told_has_its_surprise() -> None:
     gap[rng.random(500) < 0.2] = np.nan
     found = explore({"x": x, "y": y, "gap": gap, "kind": np.where(z, "a", "b").tolist()}).findings
     told = found["unlikely"]
-    assert told["rows"][0]["row"] == 8
+    planted = next(r for r in told["rows"] if r["row"] == 8)
+    assert planted["cells"][0]["column"] == "x"
     for row, bits in zip(told["rows"], told["surprise"]["bits"], strict=True):
         of = dict(zip(told["surprise"]["columns"], bits, strict=True))
         assert all(c["bits"] == pytest.approx(of[c["column"]], abs=0.06) for c in row["cells"])

@@ -89,7 +89,7 @@ def test_without_rows_no_level_rests_on_few(found: Exploration) -> None:
 
 def test_one_part_says_that_nothing_depends_on_anything() -> None:
     rng = np.random.default_rng(0)
-    one = explore({"x": rng.normal(size=300), "y": rng.normal(size=300)})
+    one = explore({"x": rng.normal(size=90), "y": rng.normal(size=90)})
     assert one.findings["conditional"]["columns"] == []
     assert "one part" in one.findings["conditional"]["words"][0]
     assert "one part" in one._page()

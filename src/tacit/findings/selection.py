@@ -21,8 +21,8 @@ def decision(model: JointMixture, K: int, certainty: float) -> dict[str, Any]:
     ``curve`` has the criteria for each number of parts tried; ``evidence`` the gain by several parts over one, of these
     rows and of tables drawn as one cloud (``JointMixture.evidence_``).
     """
-    parts, evidence = len(model.part_weights_), model.evidence_
     curve = [{"parts": int(c["n_components"]), "bic": c["bic"], "icl": c["icl"]} for c in model.selection_]
+    parts, evidence = int(min(curve, key=lambda c: float(c["bic"]))["parts"]), model.evidence_
     clear = clarity(certainty) if K > 1 else None
     said = [_why(evidence, K, parts)]
     if K > 1:
