@@ -199,8 +199,8 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         rng = generator(self.random_state)
         self._layout = choose(table.schema, table, self.families)
         groups = auto and self.criterion == "groups"
-        layout = plain(table.schema) if groups else self._layout
-        family = layout.family(layout.encode(table), self.reg, self.smoothing, centred=not groups)
+        layout = self._layout
+        family = layout.family(layout.encode(table), self.reg, self.smoothing)
         search = Search(family, layout, self.n_init, self.tol, self.max_iter)
         rows = _searched(table, rng, SEARCHED)
         component: Array | None = None
