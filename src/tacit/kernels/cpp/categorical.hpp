@@ -4,99 +4,201 @@
 
 namespace tacit {
 
+// Columns of few levels are looked up together: their tables are added up once for every combination of levels and
+// gaps, a cell, and one number per row then stands for all of them.
 template <class T>
 class Categorical final : public Part<T> {
-  static constexpr int n = simd<T>::n, N = panel_rows<T>;
+  static constexpr int n = simd<T>::n;
+  static constexpr int rows = n < 4 ? n : 4;  // whose sums run side by side, to hide the latency of an addition
+  static constexpr int sparse = 6;            // components are summed row by row where less than a sixth of r counts
+  static constexpr int together = 32;         // cells of columns that are looked up together, at most
+  static constexpr int near = 32;             // rows packed at once: their codes stay in the first-level cache
   using V = vec_t<T>;
 
+  struct Column {
+    int size, level;  // levels, and where they begin among all
+    int unit, step;   // the unit that it is looked up in, and how far apart two of its levels are there
+  };
+  struct Unit {
+    int begin, cells = 1;  // among all cells
+    std::vector<int> columns;
+  };
+
   const Matrix codes;
-  const int K, c, kp;      // kp: padded K
-  std::vector<int> begin;  // of each column's table
-  std::vector<int> size;
-  int levels = 0;    // Σ sizes
-  buffer<T> tables;  // [levels + 1, kp]: log p(level | k); the last row, of zeros, is the gap's
-  double* counts;    // [K, levels] of the caller
+  const int K, c, groups;  // groups: vectors of components
+  std::vector<Column> columns;
+  std::vector<Unit> units;
+  int levels = 0, cells = 0;
+  std::vector<uint32_t> sizes;   // [c]
+  bool by_row;                   // whether the codes are the rows of an int32 matrix, all of its columns
+  std::vector<int32_t> nothing;  // [units], the cells of a row of gaps
+  buffer<T> tables;              // [groups, cells, n]: log p(cell | k)
+  double* counts;                // [K, levels] of the caller
+
+  size_t stride() const { return size_t(cells) * n; }  // of a group
+
+  // f(level among all) for every column of a cell that is no gap there
+  template <class F>
+  void each_level(const Unit& unit, int cell, F f) const {
+    for (int j : unit.columns) {
+      const Column& column = columns[j];
+      const int level = cell / column.step % (column.size + 1);
+      if (level < column.size) f(column.level + level);
+    }
+  }
 
   class Work final : public Worker<T> {
     const Categorical& p;
+    const int q;  // units
     int m = 0;
-    std::vector<int32_t> at;  // [chunk, c], rows of the tables
-    buffer<T> by_row;         // [N, kp]
-    buffer<T> sums;           // [levels + 1, kp]
+    std::vector<int32_t> at;  // [chunk, q], cells
+    buffer<T> sums;           // as the tables
 
    public:
     Work(const Categorical& part, int chunk)
-        : p(part),
-          at(size_t(chunk) * p.c, p.levels),
-          by_row(zeros<T>(size_t(N) * p.kp)),
-          sums(zeros<T>(size_t(p.levels + 1) * p.kp)) {}
+        : p(part), q(int(p.units.size())), at(size_t(chunk) * q), sums(zeros<T>(p.groups * p.stride())) {}
 
     void pack(int64_t lo, int count, bool) override {
       m = count;
-      for (int j = 0; j < p.c; j++)
-        read(p.codes.columns[j], [&](auto code) {
-          for (int i = 0; i < m; i++) {
-            const auto level = int64_t(code(lo + i));
-            at[size_t(i) * p.c + j] = level >= 0 && level < p.size[j] ? p.begin[j] + int(level) : p.levels;
+      for (int i = p.by_row ? m : 0; i < padded(m, n); i++)
+        std::copy(p.nothing.begin(), p.nothing.end(), at.begin() + size_t(i) * q);
+      if (p.by_row) {
+        for (int i = 0; i < m; i++) {
+          const auto* row =
+              reinterpret_cast<const int32_t*>(p.codes.columns[0].data + (lo + i) * p.codes.columns[0].stride);
+          for (int u = 0, j = 0; u < q; u++) {
+            int cell = p.units[u].begin;
+            for (const int end = j + int(p.units[u].columns.size()); j < end; j++)
+              cell += int(std::min(uint32_t(row[j]), p.sizes[j])) * p.columns[j].step;  // a gap is the last level
+            at[size_t(i) * q + u] = cell;
           }
-        });
+        }
+        return;
+      }
+      for (int a = 0; a < m; a += near)
+        for (int j = 0; j < p.c; j++) {
+          const Column column = p.columns[j];
+          read(p.codes.columns[j], [&](auto code) {
+            for (int i = a; i < std::min(a + near, m); i++) {
+              const auto level = int64_t(code(lo + i));
+              const int back = level >= 0 && level < column.size ? column.size - int(level) : 0;
+              at[size_t(i) * q + column.unit] -= back * column.step;  // from the gap, which is the last
+            }
+          });
+        }
     }
 
+    // A square of rows and components at a time, turned in registers.
     void log_prob(T* tile, int stride) override {
-      for (int a = 0; a < m; a += N) {
-        const int b = std::min(N, m - a);
-        for (int i = 0; i < b; i++)
-          for (int k = 0; k < p.kp; k += n) {
-            V s = {};
-            for (int j = 0; j < p.c; j++) s += load(&p.tables[size_t(at[size_t(a + i) * p.c + j]) * p.kp + k]);
-            store(&by_row[size_t(i) * p.kp + k], s);
+      for (int g = 0; g < p.groups; g++) {
+        const T* table = p.tables.get() + g * p.stride();
+        const int lanes = std::min(n, p.K - g * n);
+        T* out = tile + size_t(g) * n * stride;
+        for (int i = 0; i < m; i += n) {
+          V s[n];
+          for (int u = 0; u < n; u += rows) add(table, &at[size_t(i + u) * q], &s[u]);
+          transpose<T>(s);
+          for (int k = 0; k < lanes; k++) {
+            T* to = out + size_t(k) * stride + i;
+            store(to, load(to) + s[k]);
           }
-        for (int k = 0; k < p.K; k++) {
-          T* out = tile + size_t(k) * stride + a;
-          for (int i = 0; i < b; i++) out[i] += by_row[size_t(i) * p.kp + k];
         }
       }
     }
 
+    // Σ log p(cell | k) of a few rows
+    void add(const T* table, const int32_t* row, V* s) {
+      V a[rows] = {};
+      for (int j = 0; j < q; j++)
+#pragma GCC unroll 4
+        for (int u = 0; u < rows; u++) a[u] += load(table + size_t(row[u * q + j]) * n);
+      for (int u = 0; u < rows; u++) s[u] = a[u];
+    }
+
+    bool by_component() const override { return false; }
     void accumulate(const T* tile, int stride) override {
-      for (int a = 0; a < m; a += N) {
-        const int b = std::min(N, m - a);
-        for (int k = 0; k < p.K; k++) {
-          const T* r = tile + size_t(k) * stride + a;
-          for (int i = 0; i < b; i++) by_row[size_t(i) * p.kp + k] = r[i];
+      for (int g = 0; g < p.groups; g++) {
+        const T* r = tile + size_t(g) * n * stride;
+        const int lanes = std::min(n, p.K - g * n);
+        T* to = sums.get() + g * p.stride();
+        int64_t some = 0;
+        for (int k = 0; k < lanes; k++) {
+          ivec_t<T> positive = {};
+          for (int i = 0; i < m; i += n) positive -= load(r + size_t(k) * stride + i) > V{};
+          for (int u = 0; u < n; u++) some += positive[u];
         }
-        for (int i = 0; i < b; i++)
-          for (int j = 0; j < p.c; j++) {
-            T* s = &sums[size_t(at[size_t(a + i) * p.c + j]) * p.kp];
-            for (int k = 0; k < p.kp; k += n) store(s + k, load(s + k) + load(&by_row[size_t(i) * p.kp + k]));
+        some* sparse < int64_t(m) * n ? by_rows(to, r, stride, lanes) : by_squares(to, r, stride, lanes);
+      }
+    }
+
+    void by_rows(T* to, const T* r, int stride, int lanes) {
+      for (int k = 0; k < lanes; k++)
+        for (int i = 0; i < m; i++)
+          if (const T v = r[size_t(k) * stride + i]; v > 0)
+            for (int j = 0; j < q; j++) to[size_t(at[size_t(i) * q + j]) * n + k] += v;
+    }
+
+    void by_squares(T* to, const T* r, int stride, int lanes) {
+      for (int i = 0; i < m; i += n) {
+        V s[n] = {};
+        for (int k = 0; k < lanes; k++) s[k] = load(r + size_t(k) * stride + i);
+        transpose<T>(s);
+        for (int u = 0; u < n && i + u < m; u++)
+          for (int j = 0; j < q; j++) {
+            T* sum = to + size_t(at[size_t(i + u) * q + j]) * n;
+            store(sum, load(sum) + s[u]);
           }
       }
     }
 
     void flush(double* lane) override {
-      for (int l = 0; l < p.levels; l++)
-        for (int k = 0; k < p.K; k++) *lane++ += double(sums[size_t(l) * p.kp + k]);
-      std::fill_n(sums.get(), size_t(p.levels + 1) * p.kp, T(0));
+      const size_t size = p.sums();
+      for (size_t i = 0; i < size; i++) lane[i] += double(sums[i]);
+      std::fill_n(sums.get(), size, T(0));
     }
   };
 
  public:
-  Categorical(Matrix columns, int K, const int32_t* sizes, const double* log_prob, double* counts)
-      : codes(std::move(columns)), K(K), c(codes.d()), kp(padded(K, n)), size(sizes, sizes + c), counts(counts) {
-    for (int s : size) {
-      begin.push_back(levels);
-      levels += s;
+  Categorical(Matrix codes_, int K, const int32_t* sizes, const double* log_prob, double* counts)
+      : codes(std::move(codes_)), K(K), c(codes.d()), groups(padded(K, n) / n), counts(counts) {
+    for (int j = 0; j < c; j++) {
+      if (units.empty() || int64_t(units.back().cells) * (sizes[j] + 1) > together) units.push_back({cells});
+      Unit& unit = units.back();
+      columns.push_back({sizes[j], levels, int(units.size()) - 1, unit.cells});
+      unit.columns.push_back(j);
+      unit.cells *= sizes[j] + 1;
+      levels += sizes[j];
+      cells = unit.begin + unit.cells;
     }
-    tables = zeros<T>(size_t(levels + 1) * kp);
-    for (int l = 0; l < levels; l++)
-      for (int k = 0; k < K; k++) tables[size_t(l) * kp + k] = T(log_prob[size_t(k) * levels + l]);
+    this->sizes.assign(sizes, sizes + c);
+    by_row = c > 0;
+    for (int j = 0; j < c; j++) {
+      const auto &column = codes.columns[j], &first = codes.columns[0];
+      by_row &= column.type == DType::i32 && !column.valid && column.stride == first.stride &&
+                column.data == first.data + j * int64_t(sizeof(int32_t));
+    }
+    for (const Unit& unit : units) nothing.push_back(unit.begin + unit.cells - 1);
+    tables = zeros<T>(groups * stride());
+    std::vector<double> sum(K);
+    for (const Unit& unit : units)
+      for (int cell = 0; cell < unit.cells; cell++) {
+        std::fill(sum.begin(), sum.end(), 0.);
+        each_level(unit, cell, [&](int level) {
+          for (int k = 0; k < K; k++) sum[k] += log_prob[size_t(k) * levels + level];
+        });
+        for (int k = 0; k < K; k++) tables[k / n * stride() + size_t(unit.begin + cell) * n + k % n] = T(sum[k]);
+      }
   }
 
-  size_t sums() const override { return size_t(levels) * K; }
+  size_t sums() const override { return groups * stride(); }
   std::unique_ptr<Worker<T>> worker(int chunk) const override { return std::make_unique<Work>(*this, chunk); }
   void finish(const double* sums, const double*) const override {
-    for (int l = 0; l < levels; l++)
-      for (int k = 0; k < K; k++) counts[size_t(k) * levels + l] = sums[size_t(l) * K + k];
+    for (const Unit& unit : units)
+      for (int cell = 0; cell < unit.cells; cell++)
+        each_level(unit, cell, [&](int level) {
+          const double* from = sums + size_t(unit.begin + cell) * n;
+          for (int k = 0; k < K; k++) counts[size_t(k) * levels + level] += from[k / n * stride() + k % n];
+        });
   }
 };
 

@@ -187,6 +187,7 @@ struct Mixture {
 
   void accumulate(Work& w, int m, int chunk, double* counts) const {
     using V = vec_t<T>;
+    const bool lists = std::any_of(w.parts.begin(), w.parts.end(), [](auto& part) { return part->by_component(); });
     for (int k = 0; k < K; k++) {
       const T* at = w.tile.get() + size_t(k) * chunk;
       V sum = {};
@@ -204,6 +205,7 @@ struct Mixture {
       }
       if (g == 0) continue;
       counts[k] += total;
+      if (!lists) continue;
       const bool all = g == m;
       g = 0;
       for (int i = 0; i < m && !all; i++) {

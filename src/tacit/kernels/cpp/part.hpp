@@ -26,6 +26,8 @@ class Worker {
   virtual void pack(int64_t lo, int m, bool sums) = 0;
   // tile[k * stride + i] += log p(x_i | k) for the rows last packed, in whole panels.
   virtual void log_prob(T* tile, int stride) = 0;
+  // Whether sums are made component by component, from lists of rows, or from the whole tile at once.
+  virtual bool by_component() const { return true; }
   // Add the rows i = rows[0 .. g) with responsibilities r[0 .. g), of a given total, to the sums of component k.
   virtual void accumulate(int, const int*, const T*, int, T) {}
   // Add all rows last packed with the responsibilities tile[k * stride + i].

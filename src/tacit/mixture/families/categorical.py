@@ -141,6 +141,10 @@ class Categorical(Family[CategoricalParams, CategoricalSums]):
         return len(θ.log_p) * int(sum(self.levels) - len(self.levels))
 
     def expected(self, t: CategoricalSums, θ: CategoricalParams) -> float:
+        with np.errstate(invalid="ignore"):
+            whole = float(np.einsum("kl,kl->", t.counts, θ.log_p))  # no BLAS inside an iteration
+        if np.isfinite(whole):
+            return whole
         some = t.counts > 0  # a level never seen may be impossible
         return float((t.counts[some] * θ.log_p[some]).sum())
 
