@@ -71,6 +71,10 @@ inline Lanes lanes(int64_t rows, int64_t grain, size_t bytes_of_sums) {
   return {int(std::max<int64_t>(1, (rows + per - 1) / per)), rows, per};
 }
 
+// How many threads some multiplications are worth: one that has to be waited for, because another process has its
+// processor, costs milliseconds.
+inline int useful(double multiplications, int threads) { return multiplications < 8e6 ? 1 : threads; }
+
 // f(lane, workspace of this thread), every lane once. Exceptions leave the parallel region whole.
 template <class Make, class F>
 void each_lane(const Lanes& l, int threads, Make make_workspace, F f) {

@@ -21,7 +21,6 @@ namespace {
 
 constexpr double least = 1e-8;        // responsibilities up to this are left out of the sums
 constexpr int64_t grain = 1920;       // rows of a lane: whole panels on every instruction set
-constexpr double little = 8e6;        // multiplications that one thread has done before a second can be relied on
 constexpr int64_t flush_rows = 4096;  // so many rows are summed in T before they are added in float64
 
 template <class A>
@@ -70,11 +69,10 @@ struct Mixture {
     return std::min(d, 64);
   }
 
-  // A thread that has to be waited for, because another process has its processor, costs milliseconds.
-  int useful(int threads) const {
+  int worth(int threads) const {
     double cost = 10;  // of exp, and of a part about as much as it sums
     for (const auto& part : parts) cost += double(part->sums()) / K;
-    return double(rows) * K * cost < little ? 1 : threads;
+    return useful(double(rows) * K * cost, threads);
   }
 
   // Rows of a chunk: whole panels that divide the grain, such that the tile stays in the second-level cache.
@@ -277,7 +275,7 @@ std::pair<double, double> sums(nb::handle numbers, nb::handle codes, int64_t row
   const int32_t* z = data<const int32_t>(known);
   double* c = counts.data();
   nb::gil_scoped_release release;
-  return mixture.sums(w, z, c, mixture.useful(threads));
+  return mixture.sums(w, z, c, mixture.worth(threads));
 }
 
 template <class T>
@@ -287,7 +285,7 @@ void rows(nb::handle numbers, nb::handle codes, int64_t rows, const_doubles log_
   T *p = data<T>(log_prob), *r = data<T>(resp);
   int64_t* l = data<int64_t>(label);
   nb::gil_scoped_release release;
-  mixture.answer(p, r, joint, l, mixture.useful(threads));
+  mixture.answer(p, r, joint, l, mixture.worth(threads));
 }
 
 void inverse_cholesky(const_doubles covariances, doubles factor, doubles ridge, int threads) {

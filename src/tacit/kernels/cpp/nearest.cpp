@@ -196,6 +196,7 @@ double nearest(const Matrix& x, const double* weight, const Centres<T>& c, const
   const int64_t fit = (512 << 10) / (c.d * sizeof(T)) + 1;
   const int chunk = (int(std::min<int64_t>(std::max<int64_t>(fit, 4 * c.K), 4096)) + N - 1) / N * N;
 
+  threads = useful(double(x.rows) * c.K * c.d, threads);
   each_lane(
       l, threads, [&] { return Work{PanelWork<T>(c, chunk), Sorted(chunk, c.K)}; },
       [&](int lane, Work& work) {
@@ -245,7 +246,7 @@ void all_distances(const Matrix& x, const Centres<T>& c, bool cosine, const Lane
   Rows<T> whole{};
   const bool direct = !cosine && contiguous(x, whole);
   each_lane(
-      l, threads, [&] { return PanelWork<T>(c); },
+      l, useful(double(x.rows) * c.K * c.d, threads), [&] { return PanelWork<T>(c); },
       [&](int lane, PanelWork<T>& work) {
         const int64_t hi = l.end(lane);
         for (int64_t a = l.begin(lane); a < hi; a += N) {
@@ -306,7 +307,7 @@ void potentials(const Matrix& x, const double* weight, const Centres<T>& c, bool
     }
     if (keep) std::copy_n(least, m, closest + a);
   });
-  merge(parts.get(), l.count, size, threads);
+  merge(parts.get(), l.count, size, 1);
   std::copy_n(parts.get(), c.K, potential);
 }
 
