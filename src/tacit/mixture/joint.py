@@ -30,7 +30,7 @@ from ..typing import Array, Doubles, Seed
 from .answer import Answer, Answers
 from .condition import ConditionalMixture, given
 from .dependence import DRAWS, Draws, MutualInformation
-from .families.choose import choose, plain
+from .families.choose import choose
 from .families.column import ColumnDistribution, GaussianBlock
 from .families.counts import Counts
 from .families.family import Cells
@@ -38,7 +38,7 @@ from .families.layout import CellLayout
 from .fill import Filled, Filler, Imputed
 from .joined import conditioned
 from .mixture import Mixture, MixtureParams
-from .parts import Density, Size, averaged, grown, translated
+from .parts import Density, Size, averaged, grown
 from .search import Candidate, Search, candidate, feature_space
 from .select import unite
 from .surprise import surprisal, surprisal_in_block
@@ -199,9 +199,8 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         rng = generator(self.random_state)
         self._layout = choose(table.schema, table, self.families)
         groups = auto and self.criterion == "groups"
-        layout = self._layout
-        family = layout.family(layout.encode(table), self.reg, self.smoothing)
-        search = Search(family, layout, self.n_init, self.tol, self.max_iter)
+        layout, cells = self._layout, self._layout.encode(table)
+        search = Search(layout.family(cells, self.reg, self.smoothing), layout, self.n_init, self.tol, self.max_iter)
         rows = _searched(table, rng, SEARCHED)
         component: Array | None = None
         self.evidence_ = None
@@ -219,13 +218,8 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         component = np.arange(best.n_components) if component is None else component
         total = float(rows.block.w @ layout.base(rows.block))
         self.selection_ = [_moved(c, total).record() for c in path]
-        cells = self._layout.encode(table)
-        start = best.params
-        if groups:  # the same parts, with the families of the columns
-            own = Search(self._layout.family(cells, self.reg, self.smoothing), self._layout)
-            start, search = start if layout == self._layout else translated(start, search, own, rows), own
-        self._learn(self._density(search, table, cells, start, component, rng, tell))
-        shift = float(table.block.w @ self._layout.base(table.block)) / float(table.block.w.sum())
+        self._learn(self._density(search, table, cells, best.params, component, rng, tell))
+        shift = float(table.block.w @ layout.base(table.block)) / float(table.block.w.sum())
         self.history_ = [
             Pass(float(step) + shift, step.after_e + shift, step.after_m + shift) for step in self.history_
         ]

@@ -156,15 +156,6 @@ def grown(
     return growth.to(begun, cells, space, n_parts, rng), told
 
 
-def translated(params: MixtureParams, old: Search, new: Search, rows: MemorySource) -> MixtureParams:
-    """The parts of one search in the families of another: the M-step at the responsibilities that they have."""
-    model = Mixture(len(params.log_weights), old.family)
-    r = model.posterior(params, old.layout.cells(rows.block)).resp
-    return Mixture(model.K, new.family).from_responsibilities(
-        new.layout.encode(rows), lambda block: r[block.start : block.start + block.n]
-    )
-
-
 def held_out(
     growth: Growth,
     rows: MemorySource,

@@ -50,14 +50,6 @@ def choose(schema: Schema, source: Source, families: Mapping[str, str] | None) -
     )
 
 
-def plain(schema: Schema) -> CellLayout:
-    """Every number a normal: the layout in which groups are sought, where shapes of columns are the null's affair."""
-    plans = tuple(Plan(c.name, "normal", (), c.step or 0.0) for c in schema.numeric)
-    return CellLayout(
-        plans, tuple(c.name for c in schema.categorical), tuple(len(c.levels) for c in schema.categorical)
-    )
-
-
 def _check(column: ColumnSchema, family: str) -> None:
     allowed: tuple[str, ...]
     if column.kind.categorical:

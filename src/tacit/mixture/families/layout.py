@@ -157,8 +157,8 @@ class CellLayout:
 
     # Parts.
 
-    def family(self, cells: Source, reg: float, smoothing: float, centred: bool = True) -> Product:
-        """The product over all cells, with bounds for these rows, and priors that are ``centred`` on them."""
+    def family(self, cells: Source, reg: float, smoothing: float) -> Product:
+        """The product over all cells, with bounds for these rows, and priors that are centred on them."""
         steps = np.array([self._step(self.plans[j]) for j in self.dense])
         parts: list[Any] = []
         if normal := self._of("normal", "lognormal"):
@@ -168,8 +168,7 @@ class CellLayout:
         if full := self._of("full"):
             parts.append(Correlated.of(cells, tuple(full), steps[full], reg, smoothing))
         if self.tables:
-            tables = Categorical(self.tables, smoothing)
-            parts.append(tables.centred(cells) if centred else tables)
+            parts.append(Categorical(self.tables, smoothing).centred(cells))
         if self.counted:
             at = tuple(range(len(self.tables), len(self.tables) + len(self.counted)))
             kinds: Any = tuple(self.plans[j].family for j in self.counted)
