@@ -6,7 +6,7 @@ A model learns the training rows and draws as many new ones; four classifiers le
 the real test split. Accuracy and F1 of the smaller class (> 50K), the mean over the four classifiers, over runs with
 different seeds. Classifiers and features are those of SDGym 0.2: a decision tree of depth 15 with balanced classes,
 AdaBoost, logistic regression with balanced classes, a perceptron of 50 hidden units and 50 epochs; numbers scaled to
-[0, 5] (by logarithm where they are positive and reach 1,000), categories one-hot. Rows with gaps are left out, as there.
+[0, 5] (by logarithm where they are positive and reach 1,000), categories one-hot. Rows with gaps are left out.
 """
 
 from __future__ import annotations
