@@ -133,7 +133,7 @@ def main(argv: list[str] | None = None) -> dict[str, Any] | None:
     warnings.simplefilter("ignore", ConvergenceWarning)
     rng = np.random.default_rng(args.seed)
     train, _ = adult(args.data)
-    n = 1500 if args.small else args.rows
+    n = 800 if args.small else args.rows
     truth = columns_of(train.take(pa.array(np.sort(rng.permutation(len(train))[:n]))))
     holes, hidden = hide(truth, 0.2, rng)
     found: dict[str, Any] = {}
@@ -147,7 +147,12 @@ def main(argv: list[str] | None = None) -> dict[str, Any] | None:
     peers = (
         ("mean and mode", SimpleImputer(), hot, read_back),
         ("10-NN", KNNImputer(n_neighbors=10), hot, read_back),
-        ("regressions on codes", IterativeImputer(random_state=args.seed), numbered, decode),
+        (
+            "regressions on codes",
+            IterativeImputer(max_iter=3 if args.small else 10, random_state=args.seed),
+            numbered,
+            decode,
+        ),
         ("regressions, one-hot", IterativeImputer(max_iter=5, random_state=args.seed), hot, read_back),
     )
     for name, imputer, (cells, plan), back in peers[: 3 if args.small else 4]:
@@ -155,13 +160,10 @@ def main(argv: list[str] | None = None) -> dict[str, Any] | None:
         told(name, back(imputer.fit_transform(cells), plan), start)
 
     start = time.perf_counter()
-    options: dict[str, Any] = {
-        "n_parts": "auto",
-        "n_averaged": 1 if args.small else 8,
-        "smoothing": 3.0,
-        "max_iter": 20,
-    }
-    model = JointMixture(criterion="groups", max_components=5, random_state=args.seed, **options)
+    options: dict[str, Any] = {"n_averaged": 8, "smoothing": 3.0, "max_iter": 20, "max_components": 5}
+    if args.small:
+        options |= {"n_parts": 24, "n_averaged": 2, "criterion": "bic", "max_components": 2}
+    model = JointMixture(random_state=args.seed, **options)
     table = pa.table({k: pa.array(v, from_pandas=True) for k, v in holes.items()})
     answer = model.fit(table).impute(table, interval=0.9)
     told("tacit", columns_of(answer.filled), start)

@@ -91,8 +91,11 @@ def main(argv: list[str] | None = None) -> dict[str, Any] | None:
     train, test = adult(args.data)
     settings: dict[str, dict[str, Any]] = {"tacit, as it comes": {}, "tacit, ten densities averaged": AVERAGED}
     if args.small:
-        train, test = train.slice(0, 6000), test.slice(0, 3000)
-        settings = {"tacit, two densities averaged": AVERAGED | {"n_parts": 60, "n_averaged": 2, "max_components": 3}}
+        train, test = train.slice(0, 3000), test.slice(0, 2000)
+        settings = {
+            "tacit, two densities averaged": AVERAGED
+            | {"n_parts": 40, "n_averaged": 2, "criterion": "bic", "max_components": 2}
+        }
     target, y = (np.array(t["income"].to_pylist()) == ">50K" for t in (train, test))
     found = peers(train, test, y, target)
     for name, options in settings.items():

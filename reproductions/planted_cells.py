@@ -72,10 +72,10 @@ def main(argv: list[str] | None = None) -> dict[str, Any] | None:
     for name in ("mushroom",) if args.small else TABLES:
         whole = Table.read(args.data / "mixed" / f"{name}.csv.gz", {"split": "text"} if name == "adult" else None)
         order = rng.permutation(whole.n)
-        size, learn = min(80 if args.small else args.rows, whole.n // 4), 2000 if args.small else 12_000
+        size, learn = min(60 if args.small else args.rows, whole.n // 4), 1000 if args.small else 12_000
         test, rest = order[:size], order[size : size + learn]
         frame = whole.frame
-        model = JointMixture(max_components=5, random_state=args.seed)
+        model = JointMixture(max_components=2 if args.small else 5, random_state=args.seed)
         model.fit(Table.conform(frame.take(pa.array(rest)), whole.schema))
         wrong, where = planted(model, Table.conform(frame.take(pa.array(test)), whole.schema), rng)
         told = model.explain(wrong)
