@@ -4,23 +4,26 @@
 
 namespace tacit {
 
-// Columns of few levels are looked up together: their tables are added up once for every combination of levels and
-// gaps, a cell, and one number per row then stands for all of them.
+// Columns of few levels are looked up together: their tables are added up once for every combination of levels (and of
+// gaps, in columns that have some), a cell, and one number per row then stands for all of them.
 template <class T>
 class Categorical final : public Part<T> {
   static constexpr int n = simd<T>::n;
   static constexpr int rows = n < 4 ? n : 4;  // whose sums run side by side, to hide the latency of an addition
   static constexpr int sparse = 6;            // components are summed row by row where less than a sixth of r counts
   static constexpr int together = 32;         // cells of columns that are looked up together, at most
+  static constexpr int fewer = 16;            // the same where the tables of a group of components then fit ...
+  static constexpr int nearest = 28 << 10;    // ... the first-level cache
   static constexpr int near = 32;             // rows packed at once: their codes stay in the first-level cache
   using V = vec_t<T>;
 
   struct Column {
     int size, level;  // levels, and where they begin among all
+    int values;       // levels, and one more for gaps if there are any: the last
     int unit, step;   // the unit that it is looked up in, and how far apart two of its levels are there
   };
   struct Unit {
-    int begin, cells = 1;  // among all cells
+    int begin, cells;  // among all cells
     std::vector<int> columns;
   };
 
@@ -29,20 +32,57 @@ class Categorical final : public Part<T> {
   std::vector<Column> columns;
   std::vector<Unit> units;
   int levels = 0, cells = 0;
-  std::vector<uint32_t> sizes;   // [c]
-  bool by_row;                   // whether the codes are the rows of an int32 matrix, all of its columns
-  std::vector<int32_t> nothing;  // [units], the cells of a row of gaps
-  buffer<T> tables;              // [groups, cells, n]: log p(cell | k)
-  double* counts;                // [K, levels] of the caller
+  std::vector<uint32_t> last, steps;     // [c], the greatest value of a column, and how far apart two are
+  bool by_row;                           // whether the codes are the rows of an int32 matrix, all of its columns
+  std::vector<int32_t> begins, nothing;  // [units], first and last cells: the last are of gaps, where there are gaps
+  std::vector<int32_t> firsts;           // [units + 1], first columns
+  int wide = 0;                          // columns of every unit but the last, which may have fewer; 0 if they differ
+  buffer<T> tables;                      // [groups, cells, n]: log p(cell | k)
+  double* counts;                        // [K, levels] of the caller
 
   size_t stride() const { return size_t(cells) * n; }  // of a group
+  const uint32_t* row(int64_t i) const {               // by_row
+    return reinterpret_cast<const uint32_t*>(codes.columns[0].data + i * codes.columns[0].stride);
+  }
+
+  // The levels of each column, and one more where it has gaps.
+  std::vector<uint32_t> values_of(const int32_t* sizes) const {
+    std::vector<uint32_t> most(sizes, sizes + c);
+    for (auto& m : most) m--;
+    if (by_row)
+      for (int64_t i = 0; i < codes.rows; i++) {
+        const uint32_t* at = row(i);
+        uint32_t* to = most.data();
+#pragma GCC ivdep
+        for (int j = 0; j < c; j++) to[j] = std::max(to[j], at[j]);
+      }
+    for (int j = 0; j < c; j++) most[j] = by_row ? std::min(most[j], uint32_t(sizes[j])) + 1 : uint32_t(sizes[j]) + 1;
+    return most;
+  }
+
+  // Neighbouring columns into units of so many cells at most.
+  void join(const int32_t* sizes, const std::vector<uint32_t>& values, int most) {
+    columns.clear();
+    units.clear();
+    levels = cells = 0;
+    for (int j = 0; j < c; j++) {
+      const int v = int(values[j]);
+      if (units.empty() || int64_t(units.back().cells) * v > most) units.push_back({cells, 1, {}});
+      Unit& unit = units.back();
+      columns.push_back({sizes[j], levels, v, int(units.size()) - 1, unit.cells});
+      unit.columns.push_back(j);
+      unit.cells *= v;
+      levels += sizes[j];
+      cells = unit.begin + unit.cells;
+    }
+  }
 
   // f(level among all) for every column of a cell that is no gap there
   template <class F>
   void each_level(const Unit& unit, int cell, F f) const {
     for (int j : unit.columns) {
       const Column& column = columns[j];
-      const int level = cell / column.step % (column.size + 1);
+      const int level = cell / column.step % column.values;
       if (level < column.size) f(column.level + level);
     }
   }
@@ -51,12 +91,17 @@ class Categorical final : public Part<T> {
     const Categorical& p;
     const int q;  // units
     int m = 0;
-    std::vector<int32_t> at;  // [chunk, q], cells
-    buffer<T> sums;           // as the tables
+    std::vector<int32_t> at;      // [chunk, q], cells
+    std::vector<uint32_t> along;  // [c], how far into its unit each column of a row leads; zeros fill up the last unit
+    buffer<T> sums;               // as the tables
 
    public:
     Work(const Categorical& part, int chunk)
-        : p(part), q(int(p.units.size())), at(size_t(chunk) * q), sums(zeros<T>(p.groups * p.stride())) {}
+        : p(part),
+          q(int(p.units.size())),
+          at(size_t(chunk) * q),
+          along(p.c + p.wide),
+          sums(zeros<T>(p.groups * p.stride())) {}
 
     void pack(int64_t lo, int count, bool) override {
       m = count;
@@ -64,14 +109,11 @@ class Categorical final : public Part<T> {
         std::copy(p.nothing.begin(), p.nothing.end(), at.begin() + size_t(i) * q);
       if (p.by_row) {
         for (int i = 0; i < m; i++) {
-          const auto* row =
-              reinterpret_cast<const int32_t*>(p.codes.columns[0].data + (lo + i) * p.codes.columns[0].stride);
-          for (int u = 0, j = 0; u < q; u++) {
-            int cell = p.units[u].begin;
-            for (const int end = j + int(p.units[u].columns.size()); j < end; j++)
-              cell += int(std::min(uint32_t(row[j]), p.sizes[j])) * p.columns[j].step;  // a gap is the last level
-            at[size_t(i) * q + u] = cell;
-          }
+          const uint32_t *row = p.row(lo + i), *last = p.last.data(), *step = p.steps.data();
+          uint32_t* to = along.data();
+#pragma GCC ivdep
+          for (int j = 0, c = p.c; j < c; j++) to[j] = std::min(row[j], last[j]) * step[j];  // a gap is the last value
+          find(to, &at[size_t(i) * q]);
         }
         return;
       }
@@ -81,11 +123,41 @@ class Categorical final : public Part<T> {
           read(p.codes.columns[j], [&](auto code) {
             for (int i = a; i < std::min(a + near, m); i++) {
               const auto level = int64_t(code(lo + i));
-              const int back = level >= 0 && level < column.size ? column.size - int(level) : 0;
-              at[size_t(i) * q + column.unit] -= back * column.step;  // from the gap, which is the last
+              const int back = level >= 0 && level < column.values ? column.values - 1 - int(level) : 0;
+              at[size_t(i) * q + column.unit] -= back * column.step;  // from the last value
             }
           });
         }
+    }
+
+    // The cells of a row. Units of equally many columns, as tables of yes and no have, are added up side by side.
+    void find(const uint32_t* along, int32_t* cells) const {
+      switch (p.wide) {
+        case 1:
+          return find<1>(along, cells);
+        case 2:
+          return find<2>(along, cells);
+        case 3:
+          return find<3>(along, cells);
+        case 4:
+          return find<4>(along, cells);
+        case 5:
+          return find<5>(along, cells);
+      }
+      for (int u = 0; u < q; u++) {
+        uint32_t cell = uint32_t(p.begins[u]);
+        for (int j = p.firsts[u]; j < p.firsts[u + 1]; j++) cell += along[j];
+        cells[u] = int32_t(cell);
+      }
+    }
+    template <int w>
+    void find(const uint32_t* along, int32_t* cells) const {
+      for (int u = 0; u < q; u++) {
+        uint32_t cell = uint32_t(p.begins[u]);
+#pragma GCC unroll 5
+        for (int j = 0; j < w; j++) cell += along[u * w + j];
+        cells[u] = int32_t(cell);
+      }
     }
 
     // A square of rows and components at a time, turned in registers.
@@ -161,23 +233,30 @@ class Categorical final : public Part<T> {
  public:
   Categorical(Matrix codes_, int K, const int32_t* sizes, const double* log_prob, double* counts)
       : codes(std::move(codes_)), K(K), c(codes.d()), groups(padded(K, n) / n), counts(counts) {
-    for (int j = 0; j < c; j++) {
-      if (units.empty() || int64_t(units.back().cells) * (sizes[j] + 1) > together) units.push_back({cells});
-      Unit& unit = units.back();
-      columns.push_back({sizes[j], levels, int(units.size()) - 1, unit.cells});
-      unit.columns.push_back(j);
-      unit.cells *= sizes[j] + 1;
-      levels += sizes[j];
-      cells = unit.begin + unit.cells;
-    }
-    this->sizes.assign(sizes, sizes + c);
     by_row = c > 0;
     for (int j = 0; j < c; j++) {
       const auto &column = codes.columns[j], &first = codes.columns[0];
       by_row &= column.type == DType::i32 && !column.valid && column.stride == first.stride &&
                 column.data == first.data + j * int64_t(sizeof(int32_t));
     }
-    for (const Unit& unit : units) nothing.push_back(unit.begin + unit.cells - 1);
+    const std::vector<uint32_t> values = values_of(sizes);
+    join(sizes, values, fewer);
+    if (stride() * sizeof(T) > nearest) join(sizes, values, together);
+    for (const Column& column : columns) {
+      last.push_back(uint32_t(column.values - 1));
+      steps.push_back(uint32_t(column.step));
+    }
+    for (const Unit& unit : units) {
+      begins.push_back(unit.begin);
+      nothing.push_back(unit.begin + unit.cells - 1);
+      firsts.push_back(unit.columns.front());
+    }
+    firsts.push_back(c);
+    if (c > 0) wide = int(units[0].columns.size());
+    for (size_t u = 1; u < units.size(); u++) {
+      const int columns = int(units[u].columns.size());
+      if (columns > wide || (columns < wide && u + 1 < units.size())) wide = 0;
+    }
     tables = zeros<T>(groups * stride());
     std::vector<double> sum(K);
     for (const Unit& unit : units)

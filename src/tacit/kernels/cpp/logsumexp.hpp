@@ -20,8 +20,9 @@ inline vec_t<T> log_positive(vec_t<T> x) {
 }
 
 // tile[k * stride] holds a vector of log p(x, z = k); afterwards e_k = exp(tile - max), of which the total is returned.
-// `dot`, where wanted, is Σ_k e_k (tile - max): the entropy of r = e / total is log total - dot / total.
-// An impossible row (all -inf) gives total 0 and most = the lowest number.
+// `dot`, where wanted, is Σ_k e_k (tile - max): the entropy of r = e / total is log total - dot / total. Where it is,
+// the e_k are for sums, and those below e⁻⁵⁰, which change no digit of one, are 0. An impossible row (all -inf) gives
+// total 0 and most = the lowest number.
 template <class T>
 inline vec_t<T> exponentials(T* tile, int stride, int K, vec_t<T>& most, vec_t<T>* dot = nullptr) {
   using V = vec_t<T>;
@@ -29,9 +30,15 @@ inline vec_t<T> exponentials(T* tile, int stride, int K, vec_t<T>& most, vec_t<T
   most = lowest;
   for (int k = 0; k < K; k++) most = max(most, load(tile + size_t(k) * stride));
   V total = {}, sum = {};
+  const V far = broadcast(T(-50));
   for (int k = 0; k < K; k++) {
     T* at = tile + size_t(k) * stride;
-    const V below = load(at) - most, e = exp_negative(below);
+    const V below = load(at) - most;
+    if (dot && none(below > far)) {
+      store(at, V{});
+      continue;
+    }
+    const V e = exp_negative(below);
     store(at, e);
     total += e;
     if (dot) sum += e * max(below, lowest);  // 0 · -inf is 0 here

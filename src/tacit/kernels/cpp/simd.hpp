@@ -55,6 +55,15 @@ inline V max(V a, V b) {
   return a > b ? a : b;
 }
 
+// Whether no lane of a comparison is true.
+template <class I>
+inline bool none(I mask) {
+  const auto words = (ivec_t<double>)mask;
+  int64_t any = 0;
+  for (int u = 0; u < simd<double>::n; u++) any |= words[u];
+  return any == 0;
+}
+
 // Two rows of a square, in exchange of blocks of s lanes: stage s of a transposition (Eklundh 1972).
 template <int s, class V, class I, size_t... l>
 inline void exchange(V& a, V& b, std::index_sequence<l...>) {
