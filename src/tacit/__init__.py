@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .cluster.kmeans import KMeans as KMeans
+    from .data.files import scan as scan
     from .data.source import as_source as as_source
     from .data.table import Table as Table
     from .decomposition.pca import PCA as PCA
@@ -47,6 +48,7 @@ _WHERE = {  # public name -> module; imported when first used
     "explore": "exploration",
     "explore_pictures": "findings.pictures",
     "load": "persist",
+    "scan": "data.files",
 }
 _NEEDS: dict[str, tuple[str, str]] = {  # public name -> (module that must be there, extra that brings it)
     name: ("torch", "deep")

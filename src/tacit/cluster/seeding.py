@@ -32,16 +32,12 @@ def unit(x: Doubles) -> Doubles:
 
 def sample(source: Source, m: int, rng: np.random.Generator) -> Array:
     """``source.sample``, without an array of ones where no weights were given: row i in order if i ≤ u n < i + 1."""
-    if _weighted(source):
+    if source.weighted:
         return source.sample(m, rng)
     n = source.shape[0]
     at = np.minimum((rng.random(m) * n).astype(np.intp), n - 1)
     rows: Array = source.order[at]
     return rows
-
-
-def _weighted(source: Source) -> bool:
-    return any(block.weight is not None for block in source.blocks())
 
 
 class Closest:
@@ -74,7 +70,7 @@ class Closest:
         """m rows with probability proportional to w D²; to w alone when every row is a seed."""
         if not self.cost > 0:
             return sample(self.source, m, rng)
-        mass = self.squared * self.source.weight if _weighted(self.source) else self.squared
+        mass = self.squared * self.source.weight if self.source.weighted else self.squared
         return draw(mass, m, rng, self.source.order)
 
 
@@ -84,7 +80,7 @@ def plus_plus(source: Source, K: int, rng: np.random.Generator, *, metric: str =
     Arthur and Vassilvitskii (2007), "k-means++: the advantages of careful seeding", section 2.2; the greedy choice is
     that of their section 5.
     """
-    trials = 2 + int(np.log(K))
+    source, trials = source.few, 2 + int(np.log(K))
     seeds = [_row(source, sample(source, 1, rng), metric)]
     closest = Closest(source, metric, seeds[0]) if K > 1 else None
     return _continue(source, K, rng, metric, seeds, closest, trials)
@@ -92,7 +88,7 @@ def plus_plus(source: Source, K: int, rng: np.random.Generator, *, metric: str =
 
 def random_rows(source: Source, K: int, rng: np.random.Generator, *, metric: str = "euclidean") -> Doubles:
     """K rows with different contents, drawn with probability proportional to weight."""
-    seeds: dict[bytes, Doubles] = {}
+    source, seeds = source.few, dict[bytes, Doubles]()
     for _ in range(20):
         block = source.take(sample(source, K, rng))
         for row in centers_of(block, metric):

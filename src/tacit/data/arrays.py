@@ -11,12 +11,15 @@ from ..errors import InputError
 from ..typing import Array
 from .block import CSR, Block, Column, usable
 from .memory import MemorySource
+from .source import Source
 
 
-def rows_of(X: Any, *, gaps: bool, sparse: bool, name: str) -> MemorySource:
+def rows_of(X: Any, *, gaps: bool, sparse: bool, name: str) -> Source:
     """The rows of anything that ``as_source`` takes."""
     if type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "fiub" and X.size:
         return _dense(X, gaps, name)
+    if isinstance(X, np.memmap):
+        return _mapped(X, gaps, sparse, name)
     if isinstance(X, str | PathLike):
         return _file(fspath(X), gaps, sparse, name)
     if hasattr(X, "detach") and hasattr(X, "cpu"):  # a torch tensor, which shares its memory with the array
@@ -33,7 +36,7 @@ def rows_of(X: Any, *, gaps: bool, sparse: bool, name: str) -> MemorySource:
     return _checked(X, gaps, sparse, name)
 
 
-def recheck(source: MemorySource, *, gaps: bool, name: str) -> None:
+def recheck(source: MemorySource, *, gaps: bool, name: str, start: int = 0) -> None:
     """A source made elsewhere, such as a table: no gaps and no categories for a model that takes neither."""
     if gaps:
         return
@@ -44,9 +47,9 @@ def recheck(source: MemorySource, *, gaps: bool, name: str) -> None:
     if isinstance(block.numbers, tuple):
         names = source.columns or tuple(map(str, range(block.d)))
         for key, column in zip(names, block.numbers, strict=True):
-            _check_column(key, column, gaps, name)
+            check_column(key, column, gaps, name)
     elif block.csr is None:
-        _dense(block.numbers, gaps, name)
+        _dense(block.numbers, gaps, name, start)
 
 
 def _checked(X: Any, gaps: bool, sparse: bool, name: str) -> MemorySource:
@@ -72,24 +75,24 @@ def _checked(X: Any, gaps: bool, sparse: bool, name: str) -> MemorySource:
     return _dense(np.asarray(x), gaps, name)
 
 
-def _dense(X: Array, gaps: bool, name: str) -> MemorySource:
+def _dense(X: Array, gaps: bool, name: str, start: int = 0) -> MemorySource:
     X = usable(X)
     if X.dtype.kind == "f":
         with np.errstate(all="ignore"):
             plain = np.isfinite(X.sum())
         if not plain:
-            _find_bad(X, gaps, name)
+            _find_bad(X, gaps, name, start)
     return MemorySource(Block(0, X))
 
 
-def _find_bad(X: Array, gaps: bool, name: str) -> None:
+def _find_bad(X: Array, gaps: bool, name: str, start: int) -> None:
     """Raise scikit-learn's phrase, and say where, for the first infinity, or NaN if gaps are not taken."""
     for lo in range(0, len(X), 65536):
         part = X[lo : lo + 65536]
         for what, bad in (("infinity", np.isinf(part)), ("NaN", np.isnan(part))):
             if (what == "infinity" or not gaps) and bad.any():
                 i, j = (int(v) for v in np.argwhere(bad)[0])
-                refuse(what, lo + i, str(j), X.dtype, name)
+                refuse(what, start + lo + i, str(j), X.dtype, name)
 
 
 def refuse(what: str, row: int, column: str, dtype: Any, name: str) -> None:
@@ -124,12 +127,13 @@ def _columns(columns: dict[str, Any], gaps: bool, name: str) -> MemorySource:
     if not n:
         raise InputError(f"Found array with 0 sample(s) (shape=(0, {len(cells)})) while a minimum of 1 is required.")
     for key, cell in columns.items():
-        _check_column(key, cell, gaps, name)
+        check_column(key, cell, gaps, name)
     one = grid(cells)
     return MemorySource(Block(0, cells if one is None else one), names)
 
 
-def _check_column(key: str, column: Column, gaps: bool, name: str) -> None:
+def check_column(key: str, column: Column, gaps: bool, name: str, start: int = 0) -> None:
+    """Refuse infinity, and NaN if gaps are not taken, in a column whose first row is number ``start``."""
     values = column.values
     if column.valid is None:
         if values.dtype.kind != "f":
@@ -142,7 +146,7 @@ def _check_column(key: str, column: Column, gaps: bool, name: str) -> None:
         x = column.decode()
     for what, bad in (("infinity", np.isinf(x)), ("NaN", np.isnan(x))):
         if (what == "infinity" or not gaps) and bad.any():
-            refuse(what, int(np.flatnonzero(bad)[0]), repr(key), values.dtype, name)
+            refuse(what, start + int(np.flatnonzero(bad)[0]), repr(key), values.dtype, name)
 
 
 def grid(columns: tuple[Column, ...]) -> Array | None:
@@ -167,12 +171,27 @@ def grid(columns: tuple[Column, ...]) -> Array | None:
     )
 
 
-def _file(path: str, gaps: bool, sparse: bool, name: str) -> MemorySource:
-    """A file of numbers: arrays are memory-mapped, tables must hold numbers in every column."""
+def _mapped(X: Array, gaps: bool, sparse: bool, name: str) -> MemorySource:
+    """An array; one in a large mapped file in blocks whose pages go when they were used."""
+    from .files import HELD, Mapped
+
+    if not isinstance(X, np.memmap) or X.ndim != 2 or X.dtype.kind not in "fiub" or X.nbytes <= HELD:
+        return _checked(X, gaps, sparse, name)
+    source = Mapped(Block(0, usable(X)))
+    for block in source.blocks():
+        recheck(MemorySource(block), gaps=gaps, name=name, start=block.start)
+    return source
+
+
+def _file(path: str, gaps: bool, sparse: bool, name: str) -> Source:
+    """A file of numbers: arrays are memory-mapped, tables must hold numbers in every column, large ones are streams."""
+    from .files import in_parts
     from .readers import existing, read_array
 
     if not path.startswith("sample:") and path.lower().endswith((".npy", ".npz")):
-        return _checked(read_array(existing(path)), gaps, sparse, name)
+        return _mapped(read_array(existing(path)), gaps, sparse, name)
+    if (large := in_parts(path)) is not None:
+        return large.checking(gaps, name)
     from .cells import is_text, numbers
     from .frames import number_column, whole
     from .readers import read_path

@@ -37,6 +37,14 @@ class MemorySource(Source):
         for lo in range(0, n, rows):
             yield self.block[lo : lo + rows]
 
+    @property
+    def size(self) -> int:
+        csr = self.block.csr
+        return super().size if csr is None else max(1, int(csr.indptr[-1] - csr.indptr[0]))
+
+    def held(self) -> MemorySource:
+        return self
+
     def take(self, rows: Array) -> Block:
         b = self.block
         codes, weight, known = (None if a is None else a[rows] for a in (b.codes, b.weight, b.known))
@@ -58,6 +66,7 @@ class MemorySource(Source):
         n, b = self.block.n, self.block
         w, z = check_weight(weight, n), check_known(known, n)
         other = copy.copy(self)
-        other.__dict__.pop("weight", None)  # cached_property
+        for cached in ("weight", "weighted", "few"):
+            other.__dict__.pop(cached, None)
         other.block = replace(b, weight=b.weight if w is None else w, known=b.known if z is None else z)
         return other

@@ -157,28 +157,11 @@ def _csv(file: Path) -> Raw:
     import pyarrow.csv as pc
 
     data, notices = _text(file)
-    start = data[: 1 << 16]
-    lines = start.decode(errors="ignore").splitlines()
-    if len(start) < len(data):
-        lines = lines[:-1] or lines
-    skip = 0
-    if said := re.fullmatch(r"sep=(.)", lines[0]):  # a line that Excel writes and reads
-        lines, skip = lines[1:], 1
-    lines = [line for line in lines if line.strip()]
-    if not lines:
-        raise InputError(f"{file} holds only empty lines")
+    lines, sep = _first_lines(file, data[: 1 << 16], cut=len(data) > 1 << 16)
     if _in_blanks(lines):
         data = b"\n".join(b"\t".join(line.split()) for line in data.splitlines())
         lines = ["\t".join(line.split()) for line in lines]
-    try:
-        delimiter = said[1] if said else _delimiter(lines)
-        header = _has_header(lines, delimiter)
-        first = next(csv.reader(lines, delimiter=delimiter))
-        decimal = _decimal(lines, delimiter)
-    except csv.Error as error:
-        raise InputError(f"{file} is no table that can be read: {error}") from None
-    names = [(name.strip() or f"column {j + 1}") if header else f"x{j}" for j, name in enumerate(first)]
-    check_names(names, f"{file}: ")
+    names, delimiter, decimal, skip, header = _layout(file, lines, sep)
     if not header:
         notices.append(f"{file}: the first line holds data and no names, so the columns are called x0, x1, ...")
     ragged: list[Any] = []
@@ -206,6 +189,49 @@ def _csv(file: Path) -> Raw:
     if ragged:
         _explain_ragged(file, data, delimiter, skip)
     return Raw(_checked(file, frame.slice(1) if header else frame), decimal, tuple(notices), header)
+
+
+class Layout(NamedTuple):
+    """How a text file holds its table."""
+
+    names: list[str]
+    delimiter: str
+    decimal: str
+    skip: int  # lines before the first that counts
+    header: bool  # whether that one holds the names
+
+
+def layout(file: Path) -> Layout:
+    """The layout of a text file, from its first lines."""
+    with file.open("rb") as f:
+        start = f.read(1 << 16)
+    lines, sep = _first_lines(file, start, cut=len(start) == 1 << 16)
+    return _layout(file, lines, sep)
+
+
+def _first_lines(file: Path, start: bytes, cut: bool) -> tuple[list[str], str]:
+    """The lines of the start of a file that hold anything, and the separator that its first line may declare."""
+    lines = start.decode(errors="ignore").splitlines()
+    if cut:
+        lines = lines[:-1] or lines
+    said = re.fullmatch(r"sep=(.)", lines[0])  # a line that Excel writes and reads
+    lines = [line for line in lines[1 if said else 0 :] if line.strip()]
+    if not lines:
+        raise InputError(f"{file} holds only empty lines")
+    return lines, said[1] if said else ""
+
+
+def _layout(file: Path, lines: list[str], sep: str) -> Layout:
+    try:
+        delimiter = sep or _delimiter(lines)
+        header = _has_header(lines, delimiter)
+        first = next(csv.reader(lines, delimiter=delimiter))
+        decimal = _decimal(lines, delimiter)
+    except csv.Error as error:
+        raise InputError(f"{file} is no table that can be read: {error}") from None
+    names = [(name.strip() or f"column {j + 1}") if header else f"x{j}" for j, name in enumerate(first)]
+    check_names(names, f"{file}: ")
+    return Layout(names, delimiter, decimal, int(bool(sep)), header)
 
 
 def _explain_ragged(file: Path, data: bytes, delimiter: str, skip: int) -> None:

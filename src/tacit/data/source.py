@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from functools import cached_property, reduce
-from typing import TypeVar
+from dataclasses import replace
+from functools import cached_property, partial, reduce
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -16,7 +17,13 @@ from ..stats import add
 from ..typing import Array, Doubles
 from .block import Block
 
+if TYPE_CHECKING:
+    from .memory import MemorySource
+
 S = TypeVar("S")
+
+MANY = 1 << 26  # numbers of which random draws see all
+SOME = 1 << 24  # of more, the numbers of the sample that they see
 
 
 class Source(ABC):
@@ -30,6 +37,16 @@ class Source(ABC):
     @abstractmethod
     def shape(self) -> tuple[int, int]:
         """Rows, numeric columns."""
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice | Array | list[int]) -> MemorySource:
+        """Some rows, copied into memory."""
+        from .memory import MemorySource
+
+        at = np.arange(len(self))[rows]
+        return MemorySource(self.take(at))
 
     @property
     def columns(self) -> tuple[str, ...] | None:
@@ -53,6 +70,38 @@ class Source(ABC):
     def weight(self) -> Doubles:
         """The weights of all rows [n], ones where none were given."""
         return self.map(lambda block: block.w)
+
+    @cached_property
+    def weighted(self) -> bool:
+        """Whether the rows have weights."""
+        return any(block.weight is not None for block in self.blocks())
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are."""
+        n, d = self.shape
+        return n * max(d, 1)
+
+    @cached_property
+    def few(self) -> MemorySource:
+        """The rows in memory; where they hold more than ``MANY`` numbers, a sample of them that holds ``SOME``.
+
+        Row i is in the sample if -log(u_i) / w_i is among the smallest, u_i in (0, 1) made of the hash of its content:
+        drawn by weight, without replacement (Efraimidis and Spirakis 2006), the same rows in any order or place.
+        """
+        if self.size <= MANY:
+            return self.held()
+        from .memory import MemorySource
+
+        m = max(1, SOME * self.shape[0] // self.size)
+        first = self.reduce(partial(_race, m), merge=partial(_first, m))
+        return MemorySource(replace(self.take(first.row), weight=None))
+
+    def held(self) -> MemorySource:
+        """All rows, in memory."""
+        from .memory import MemorySource
+
+        return MemorySource(self.take(np.arange(self.shape[0])))
 
     @cached_property
     def order(self) -> Array:
@@ -88,6 +137,30 @@ class Source(ABC):
         """The rows of these numbers, copied, as one block."""
 
 
+class _Runners(NamedTuple):
+    """Rows in the order in which they arrive."""
+
+    time: Doubles
+    row: Array
+
+
+def _race(m: int, block: Block) -> _Runners:
+    """The first m rows of a block, by -log(u) / w."""
+    u = ((kernels.hash_rows(block) >> np.uint64(11)) + 0.5) * 2.0**-53
+    with np.errstate(divide="ignore"):
+        time = -np.log(u) / block.w
+    return _first(
+        m, _Runners(time, np.arange(block.start, block.start + block.n)), _Runners(np.empty(0), np.empty(0, np.int64))
+    )
+
+
+def _first(m: int, a: _Runners, b: _Runners) -> _Runners:
+    time, row = np.concatenate([a.time, b.time]), np.concatenate([a.row, b.row])
+    started = np.flatnonzero(np.isfinite(time))  # weight 0 never arrives
+    order = started[np.argsort(time[started], kind="stable")[:m]]
+    return _Runners(time[order], row[order])
+
+
 def as_source(
     X: object,
     *,
@@ -104,15 +177,18 @@ def as_source(
     """
     from .arrays import recheck, rows_of
     from .memory import MemorySource
+    from .stream import Stream
 
     name = type(estimator).__name__ if estimator is not None else ""
     source = X if isinstance(X, Source) else rows_of(X, gaps=gaps, sparse=sparse, name=name)
+    if source is X and isinstance(source, Stream):
+        source = source.checking(gaps, name)
     if isinstance(source, MemorySource):
         if source is X:
             recheck(source, gaps=gaps, name=name)
         return source.weighing(weight, known)
     if weight is not None or known is not None:
-        raise InputError("a source brings its own weights: give them where it is made")
+        raise InputError("rows in files bring their own weights: tacit.scan(path, weight=NAME OF THE COLUMN)")
     return source
 
 

@@ -91,7 +91,8 @@ class Mixture(LatentModel[MixtureParams, MixtureStats]):
         bad = (stats.counts <= 1e-12 * stats.weight) | self.family.broken(params.theta, self.K)
         if not bad.any():
             return params, 0
-        rows = source.take(source.sample(self.K, rng))
+        few = source.few
+        rows = few.take(few.sample(self.K, rng))
         weights = np.where(bad, 1 / self.K, np.exp(params.log_weights))
         return MixtureParams(
             np.log(weights / weights.sum()), self.family.replace(params.theta, bad, rows, source)

@@ -1,0 +1,246 @@
+"""Files of numbers larger than memory: Parquet, Arrow and CSV files or folders of them, and mapped arrays."""
+
+from __future__ import annotations
+
+import mmap
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from functools import cached_property
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ..errors import InputError, SchemaError
+from .block import Block, Column
+from .cells import MISSING
+from .frames import check_names, number_column
+from .memory import MemorySource
+from .stream import PART_BYTES, Pieces, Stream
+
+HELD = 1 << 28  # bytes of numbers up to which a file is read as a whole
+ENDINGS = {".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".csv": "csv"}
+
+
+def scan(path: str | PathLike[str], *, weight: str | None = None) -> Stream:
+    """The rows of a file or a folder of files, read anew at each pass and never all at once.
+
+    Parquet, Arrow (``.arrow``, ``.feather``) and CSV files with numbers in every column; a folder holds files of one
+    format and of the same columns, and is read in the order of their names. ``weight`` names a column of weights. The
+    source has a length and takes row numbers, for cross-validation: what it then gives is in memory.
+
+    Raises ``InputError`` for what cannot be read, ``SchemaError`` where files differ in their columns.
+
+    >>> import pyarrow.parquet, tempfile
+    >>> file = tempfile.mkdtemp() + "/rows.parquet"
+    >>> pyarrow.parquet.write_table(pa.table({"a": [1.0, 2.0, 3.0], "b": [4, 5, 6]}), file)
+    >>> rows = scan(file)
+    >>> len(rows), rows.columns, rows[[2, 0]].block.x.tolist()
+    (3, ('a', 'b'), [[3.0, 6.0], [1.0, 4.0]])
+    """
+    return Stream(pieces_of(Path(fspath(path)).expanduser()), weight=weight)
+
+
+def in_parts(path: str) -> Stream | None:
+    """The rows of a folder, of an Arrow file, or of a file too large to be held as a whole; None for any other."""
+    if path.startswith("sample:"):
+        return None
+    file = Path(path).expanduser()
+    if not (file.is_dir() or (file.is_file() and file.suffix.lower() in ENDINGS)):
+        return None
+    if file.is_dir() or ENDINGS[file.suffix.lower()] == "arrow" or _numbers(file) > HELD:
+        return Stream(pieces_of(file))
+    return None
+
+
+def _numbers(file: Path) -> int:
+    """About how many bytes the numbers of a file take in memory."""
+    if file.suffix.lower() != ".parquet":
+        return file.stat().st_size
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(file, memory_map=True) as held:
+            return 8 * int(held.metadata.num_rows * held.metadata.num_columns)
+    except (pa.ArrowInvalid, OSError):
+        return 0  # whoever reads it says what is wrong
+
+
+def pieces_of(path: Path) -> Pieces:
+    """What ``scan`` reads."""
+    from .readers import existing
+
+    if path.is_dir():
+        files = sorted(f for f in path.iterdir() if f.is_file() and f.name[0] not in "._")
+        if not files:
+            raise InputError(f"the folder {path} holds no files")
+    else:
+        files = [existing(str(path))]
+    kinds = {ENDINGS.get(f.suffix.lower()) for f in files}
+    if None in kinds:
+        odd = next(f for f in files if f.suffix.lower() not in ENDINGS)
+        raise InputError(f"{odd} cannot be read in parts: tacit reads {' '.join(ENDINGS)} so, or folders of these")
+    if len(kinds) > 1:
+        raise InputError(f"the folder {path} holds files of different formats: {', '.join(sorted(map(str, kinds)))}")
+    kind = kinds.pop()
+    formats: dict[str | None, type[Pieces]] = {"parquet": Parquet, "arrow": Arrow, "csv": CSV}
+    return formats[kind](files)  # type: ignore[call-arg]
+
+
+class _Files(Pieces, ABC):
+    """Files with the same columns."""
+
+    def __init__(self, files: list[Path]) -> None:
+        self.files = files
+        self.where: list[Any] = []  # of each piece
+        lengths: list[int] = []
+        first: Any = None
+        for file in files:
+            try:
+                schema, pieces = self.look(file)
+            except (pa.ArrowInvalid, OSError) as error:
+                raise InputError(f"{file} cannot be read: {str(error).splitlines()[0]}") from None
+            check_names(schema.names, f"{file}: ")
+            first = schema if first is None else first
+            _same(first, schema, files[0], file)
+            for where, n in pieces:
+                if n:
+                    self.where.append((file, where))
+                    lengths.append(n)
+        if not lengths:
+            raise InputError(f"{files[0]}{' and the others hold' if len(files) > 1 else ' holds'} no rows")
+        self.columns, self.lengths = tuple(first.names), lengths
+        for field in first:
+            number_column(field.name, pa.array([], field.type))  # refuses words and dates by name
+
+    @abstractmethod
+    def look(self, file: Path) -> tuple[Any, list[tuple[Any, int]]]:
+        """The schema of a file, and its pieces: where each is, and how many rows it has."""
+
+    @cached_property
+    def part_rows(self) -> int:
+        return max(1, PART_BYTES // (8 * len(self.columns)))
+
+    def cut(self, batch: Any) -> Iterator[tuple[Column, ...]]:
+        """The columns of a record batch, in parts."""
+        for lo in range(0, batch.num_rows, self.part_rows):
+            part = batch.slice(lo, self.part_rows) if batch.num_rows > self.part_rows else batch
+            yield tuple(number_column(name, part.column(name)) for name in self.columns)
+
+
+def _same(first: Any, other: Any, one: Path, two: Path) -> None:
+    if set(first.names) != set(other.names):
+        name = sorted(set(first.names) ^ set(other.names))[0]
+        has, lacks = (one, two) if name in first.names else (two, one)
+        raise SchemaError(f"{has.name} has a column {name!r} that {lacks.name} lacks: all files need the same columns")
+
+
+class Parquet(_Files):
+    """Row groups, small neighbours together."""
+
+    def look(self, file: Path) -> tuple[Any, list[tuple[Any, int]]]:
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(file, memory_map=True) as held:
+            about, schema = held.metadata, held.schema_arrow
+        most = PART_BYTES // (8 * max(1, len(schema.names)))
+        pieces: list[tuple[list[int], int]] = []
+        for g in range(about.num_row_groups):
+            n = about.row_group(g).num_rows
+            if pieces and pieces[-1][1] + n <= most:
+                pieces[-1] = ([*pieces[-1][0], g], pieces[-1][1] + n)
+            else:
+                pieces.append(([g], n))
+        return schema, pieces
+
+    def read(self, piece: int) -> Iterator[tuple[Column, ...]]:
+        import pyarrow.parquet as pq
+
+        file, groups = self.where[piece]
+        with pq.ParquetFile(file, memory_map=True, pre_buffer=False) as held:
+            for batch in held.iter_batches(self.part_rows, row_groups=groups, columns=list(self.columns)):
+                yield from self.cut(batch)
+
+
+class Arrow(_Files):
+    """Record batches of mapped files: their columns are views."""
+
+    def __init__(self, files: list[Path]) -> None:
+        self.maps: dict[Path, tuple[mmap.mmap, Any]] = {}
+        super().__init__(files)
+
+    def look(self, file: Path) -> tuple[Any, list[tuple[Any, int]]]:
+        with file.open("rb") as f:
+            pages = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
+        held = pa.ipc.open_file(pa.py_buffer(pages))
+        self.maps[file] = pages, held
+        return held.schema, [(i, held.get_batch(i).num_rows) for i in range(held.num_record_batches)]
+
+    def read(self, piece: int) -> Iterator[tuple[Column, ...]]:
+        file, batch = self.where[piece]
+        yield from self.cut(self.maps[file][1].get_batch(batch))
+
+    def release(self) -> None:
+        for pages, _ in self.maps.values():
+            pages.madvise(mmap.MADV_DONTNEED)
+
+
+class CSV(_Files):
+    """Text, parsed at each pass: a Parquet file of the same rows is read many times faster."""
+
+    def look(self, file: Path) -> tuple[Any, list[tuple[Any, int]]]:
+        n, schema = 0, None
+        for batch in self._batches(file):
+            n += batch.num_rows
+            schema = batch.schema
+        if schema is None:
+            raise InputError(f"{file} has no rows")
+        return schema, [(None, n)]
+
+    def read(self, piece: int) -> Iterator[tuple[Column, ...]]:
+        for batch in self._batches(self.where[piece][0]):
+            yield from self.cut(batch)
+
+    def _batches(self, file: Path) -> Iterator[Any]:
+        import pyarrow.csv as pc
+
+        from .readers import layout
+
+        look = layout(file)
+        with pc.open_csv(
+            file,
+            read_options=pc.ReadOptions(column_names=look.names, skip_rows=look.skip + look.header, block_size=1 << 24),
+            parse_options=pc.ParseOptions(delimiter=look.delimiter),
+            convert_options=pc.ConvertOptions(
+                column_types=dict.fromkeys(look.names, pa.float64()),
+                decimal_point=look.decimal,
+                null_values=sorted(MISSING),
+            ),
+        ) as reader:
+            yield from reader
+
+
+class Mapped(MemorySource):
+    """An array in a mapped file, in blocks whose pages go when they were used."""
+
+    def blocks(self, rows: int | None = None) -> Iterator[Block]:
+        x = self.block.numbers
+        assert isinstance(x, np.ndarray)
+        part = max(1, PART_BYTES // max(1, x.shape[1] * x.itemsize))
+        pages = _pages(x)
+        for block in super().blocks(part if rows is None else min(rows, part)):
+            yield block
+            if pages is not None:
+                pages.madvise(mmap.MADV_DONTNEED)
+
+
+def _pages(x: Any) -> mmap.mmap | None:
+    """The mapping that an array is a view of; None where it may hold changes that are nowhere else."""
+    while x is not None:
+        held = getattr(x, "_mmap", None)
+        if isinstance(held, mmap.mmap):
+            return held if getattr(x, "mode", "c") in ("r", "r+") else None
+        x = getattr(x, "base", None)
+    return None

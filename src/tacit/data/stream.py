@@ -1,0 +1,135 @@
+"""Rows that are read anew at each pass, since they are more than memory: in parts, the next one while this is used."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..errors import InputError
+from ..typing import Array
+from .arrays import check_column
+from .block import Block, Column
+from .memory import MemorySource
+from .source import Source
+
+PART_BYTES = 1 << 26  # of the numbers of a part, at most
+
+T = TypeVar("T")
+
+
+class Pieces(ABC):
+    """What a format says of its rows: in how many pieces they lie, and what is in each."""
+
+    columns: tuple[str, ...]
+    lengths: Sequence[int]  # rows of each piece; none is empty
+
+    @abstractmethod
+    def read(self, piece: int) -> Iterator[tuple[Column, ...]]:
+        """The columns of a piece, in parts of at most ``PART_BYTES``."""
+
+    def release(self) -> None:  # noqa: B027
+        """Called when a part was used: the pages of a mapped file may go."""
+
+
+class Stream(Source):
+    """Rows in files, of which a few parts are in memory at a time.
+
+    ``weight`` names the column of weights. NaN and infinities are refused in the first whole pass, unless ``gaps``.
+    """
+
+    def __init__(self, pieces: Pieces, *, weight: str | None = None, gaps: bool = True, name: str = "") -> None:
+        self.pieces, self.gaps, self.name = pieces, gaps, name
+        if weight is not None and weight not in pieces.columns:
+            raise InputError(f"there is no column {weight!r} to take the weights from")
+        self._weight = weight
+        self._columns = tuple(c for c in pieces.columns if c != weight)
+        self._ends = np.cumsum(pieces.lengths)
+        self._sound = False
+
+    def checking(self, gaps: bool, name: str) -> Stream:
+        """The same rows for a model called ``name``, which takes gaps or does not."""
+        return Stream(self.pieces, weight=self._weight, gaps=gaps, name=name)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return int(self._ends[-1]), len(self._columns)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._columns
+
+    def blocks(self, rows: int | None = None) -> Iterator[Block]:
+        for block in self._pass(range(len(self._ends))):
+            if not self._sound:
+                self._check(block)
+            cap = block.n if rows is None else rows
+            for lo in range(0, block.n, cap):
+                yield block if cap >= block.n else block[lo : lo + cap]
+        self._sound = True
+
+    def _pass(self, pieces: Iterable[int]) -> Iterator[Block]:
+        for start, columns in ahead(self._parts(pieces)):
+            named = dict(zip(self.pieces.columns, columns, strict=True))
+            weight = None if self._weight is None else np.asarray(named.pop(self._weight).decode(), dtype=np.float64)
+            yield Block(start, tuple(named.values()), weight=weight)
+            self.pieces.release()
+
+    def _parts(self, pieces: Iterable[int]) -> Iterator[tuple[int, tuple[Column, ...]]]:
+        for piece in pieces:
+            start = int(self._ends[piece] - self.pieces.lengths[piece])
+            for columns in self.pieces.read(piece):
+                yield start, columns
+                start += len(columns[0].values)
+
+    def _check(self, block: Block) -> None:
+        assert isinstance(block.numbers, tuple)
+        for key, column in zip(self._columns, block.numbers, strict=True):
+            check_column(key, column, self.gaps, self.name, block.start)
+        if block.weight is not None and not (np.isfinite(block.weight) & (block.weight >= 0)).all():
+            row = int(np.flatnonzero(~(np.isfinite(block.weight) & (block.weight >= 0)))[0])
+            raise InputError(
+                f"column {self._weight!r} holds the weight {block.weight[row]:g} in row {block.start + row}: "
+                "weights are finite and not negative"
+            )
+
+    def take(self, rows: Array) -> Block:
+        wanted, inverse = np.unique(np.asarray(rows, dtype=np.int64), return_inverse=True)
+        if len(wanted) == 0:
+            return Block(0, np.empty((0, self.shape[1])))
+        if wanted[0] < 0 or wanted[-1] >= self.shape[0]:
+            raise IndexError(f"rows lie between 0 and {self.shape[0] - 1}")
+        found = []
+        for block in self._pass(np.unique(np.searchsorted(self._ends, wanted, side="right")).tolist()):
+            lo, hi = np.searchsorted(wanted, [block.start, block.start + block.n])
+            if lo < hi:
+                found.append(MemorySource(block).take(wanted[lo:hi] - block.start))
+        return MemorySource(gathered(found)).take(inverse)
+
+    @property
+    def weighted(self) -> bool:
+        return self._weight is not None
+
+
+def gathered(blocks: Iterable[Block]) -> Block:
+    """Dense blocks as one, in their order, copied."""
+    held = list(blocks)
+    weight = None if any(b.weight is None for b in held) else np.concatenate([b.w for b in held])
+    return Block(0, np.concatenate([b.x for b in held]), weight=weight)
+
+
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items, each made on a thread while the one before it is used.
+
+    >>> list(ahead(iter("abc")))
+    ['a', 'b', 'c']
+    """
+    end: Any = object()
+    with ThreadPoolExecutor(1, "tacit-read-ahead") as thread:
+        coming = thread.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = thread.submit(next, items, end)
+            yield item
