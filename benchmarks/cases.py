@@ -76,6 +76,21 @@ def kmeans_job(case: Case, rng: np.random.Generator) -> Job:
     return Job(x, x[rng.choice(case.n, case.k, replace=False)])
 
 
+def converging_job(case: Case, rng: np.random.Generator) -> Job:
+    """Groups that touch, so that the last rows settle late."""
+    x, _ = blobs(case, rng, 2.0)
+    return Job(x, x[rng.choice(case.n, case.k, replace=False)])
+
+
+def mnist_job(case: Case, rng: np.random.Generator) -> Job:
+    """The 70,000 handwritten digits, from ../shared/data beside the clone."""
+    from pathlib import Path
+
+    digits = np.load(Path(__file__).resolve().parents[2] / "shared" / "data" / "mnist" / "mnist.npz")
+    x = np.concatenate([digits["x_train"], digits["x_test"]]).reshape(-1, 784).astype(np.float32) / np.float32(255)
+    return Job(x, x[rng.choice(len(x), case.k, replace=False)])
+
+
 def gmm_job(case: Case, rng: np.random.Generator) -> Job:
     """Groups far apart, or so near that the largest responsibility of a row is below 0.6 in the mean."""
     spread = (8.0 if case.overlap == "separated" else 2.0) / np.sqrt(case.d)
@@ -145,6 +160,8 @@ CASES = [
     Case("kmeans-200k-64", "kmeans", 200_000, 64, 256, kmeans_job, 20, peers=ALL, must=2.7, aim=2.95, share=0.88),
     Case("kmeans-200k-8", "kmeans", 200_000, 8, 64, kmeans_job, 20, peers=ALL, must=3.8, aim=4.8),
     Case("kmeans-70k-784", "kmeans", 70_000, 784, 100, kmeans_job, 20, peers=ALL, must=1.6, aim=1.6, share=0.80),
+    Case("kmeans-70k-784-converged", "kmeans", 70_000, 784, 100, mnist_job, must=2, aim=5, pairs=3),
+    Case("kmeans-1000k-4-converged", "kmeans", 1_000_000, 4, 200, converging_job, must=5, aim=15, pairs=1),
     Case("gmm-full-100k-32-separated", "gmm", 100_000, 32, 32, gmm_job, 10, overlap="separated", must=40, aim=60),
     Case("gmm-full-100k-32-overlapping", "gmm", 100_000, 32, 32, gmm_job, 10, overlap="overlapping", must=25, aim=40),
     Case("gmm-full-200k-8-separated", "gmm", 200_000, 8, 16, gmm_job, 10, overlap="separated", must=12, aim=22),

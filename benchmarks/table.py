@@ -38,7 +38,7 @@ def label(r: dict[str, Any]) -> str:
     n = f"{r['n'] // 1000}k" if r["n"] >= 1000 else str(r["n"])
     model = {"kmeans": "k-means", "pca": "PCA", "gmm": f"GMM {'diag' if 'diag' in rest else 'full'}"}[r["model"]]
     size = f"to {r['k']}" if r["model"] == "pca" else f"k = {r['k']}"
-    extra = next((f", {w}" for w in rest if w in ("separated", "overlapping", "defaults")), "")
+    extra = next((f", {w}" for w in rest if w in ("separated", "overlapping", "defaults", "converged")), "")
     return f"{model} {n} x {r['d']}, {size}{extra}"
 
 

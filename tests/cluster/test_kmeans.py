@@ -225,7 +225,7 @@ def test_fit_touches_neither_rows_nor_fields():
         ({"max_iter": 0}, "'max_iter' parameter of KMeans"),
         ({"tol": -1}, "'tol' parameter of KMeans"),
         ({"init": "best"}, "'init' parameter of KMeans must be one of"),
-        ({"algorithm": "auto"}, "'algorithm' parameter of KMeans must be one of 'lloyd', 'elkan'"),
+        ({"algorithm": "full"}, "'algorithm' parameter of KMeans must be one of 'auto', 'lloyd', 'elkan'"),
         ({"metric": "manhattan"}, "'metric' parameter of KMeans must be one of 'euclidean', 'cosine'"),
         ({"init": np.zeros((2, 4))}, r"initial centers \(2, 4\) does not match the number of clusters 3"),
         ({"init": np.zeros((3, 5))}, r"initial centers \(3, 5\) does not match the number of features of the data 4"),

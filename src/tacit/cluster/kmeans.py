@@ -1,10 +1,10 @@
-"""k-means: Lloyd's algorithm as EM with hard assignments, Euclidean or spherical."""
+"""k-means: the estimator."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,103 +15,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import kernels
 from ..base import Estimator, check_choice, check_number
-from ..data.block import Block
+from ..data.memory import MemorySource
 from ..data.source import Source
 from ..em.engine import Fit, em
-from ..em.model import LatentModel
 from ..errors import ArgumentError
-from ..kernels import Nearest
 from ..rng import generator
 from ..typing import Array, Doubles, Floats, Seed
-from .seeding import Closest, centers_of, plus_plus, random_rows, unit
-
-
-@dataclass(frozen=True, eq=False)
-class Lloyd(LatentModel[Doubles, Nearest]):
-    """Minimises Σ_i w_i min_k |x_i - c_k|² by turns of nearest centre and mean (Lloyd 1982; Bishop 2006, section 9.1).
-
-    Parameters are the centres [K, d] in float64. ``tol`` bounds the squared shift of all centres in a step. ``labels``
-    [n] is written by ``expect`` and never read: after the last pass it holds the labels of the centres returned.
-    """
-
-    K: int
-    metric: str = "euclidean"
-    tol: float = 0.0
-    labels: Array | None = None
-
-    def init(self, source: Source, rng: np.random.Generator) -> Doubles:
-        return plus_plus(source, self.K, rng, metric=self.metric)
-
-    def expect(self, params: Doubles, block: Block) -> Nearest:
-        out = None if self.labels is None else self.labels[block.start : block.start + block.n]
-        return kernels.nearest(block, params, metric=self.metric, labels=out)
-
-    def maximise(self, stats: Nearest, params: Doubles) -> Doubles:
-        step = _steps(stats)
-        if self.metric == "cosine":  # maximises Σ w x·c over |c| = 1 (Dhillon and Modha 2001)
-            mean = params + step
-            alive = np.linalg.norm(mean, axis=1, keepdims=True) > 1e-12
-            return unit(np.where(alive, mean, params))
-        # A step below the rounding of the sums is no step: with tol=0 the centres come to rest.
-        noise = 2e-15 * (np.abs(params) + (-stats.objective / stats.weight) ** 0.5)
-        step[np.abs(step) <= noise] = 0
-        return params + step
-
-    def expected(self, stats: Nearest, params: Doubles) -> float:
-        """-Σ_i w_i |x_i - c_{l_i}|², at the assignments of the sums."""
-        return stats.objective
-
-    def about(self, stats: Nearest, old: Doubles, new: Doubles) -> Nearest:
-        # Σ w |x - c - δ|² = Σ w |x - c|² - 2 δ·Σ w (x - c) + N |δ|²
-        step = new - old
-        mass = stats.counts[:, None] * step
-        gain = float((step * (2 * stats.sums - mass)).sum())
-        return stats._replace(objective=stats.objective + gain, sums=stats.sums - mass)
-
-    def converged(self, before: Doubles, after: Doubles) -> bool:
-        # a sum, not a BLAS product: the threads that one leaves spinning take a core from the next pass
-        return float(np.square(after - before).sum()) <= self.tol
-
-    def repair(self, params: Doubles, stats: Nearest, source: Source, rng: np.random.Generator) -> tuple[Doubles, int]:
-        """Each empty cluster moves to the row farthest from all centres, one after another, ties in hash order.
-
-        The row leaves the cluster that it was in: with μ the mean of weight N, μ ← μ - w (x - μ) / (N - w).
-        """
-        if stats.counts.all():
-            return params, 0
-        empty = np.flatnonzero(stats.counts == 0)
-        before = params - _steps(stats)
-        closest = Closest(source, self.metric, params)
-        moved, counts, repaired = params.copy(), stats.counts.copy(), 0
-        for k in empty:
-            distance = np.where(source.weight > 0, closest.squared, 0)
-            far = source.order[distance[source.order].argmax()]
-            if not distance[far] > 0:  # fewer distinct rows than clusters
-                break
-            row = source.take(far[None])
-            moved[k] = centers_of(row, self.metric)[0]
-            closest.add(moved[k : k + 1])
-            repaired += 1
-            if self.metric == "euclidean":
-                w = source.weight[(distance == distance[far]) & (closest.squared == 0)].sum()  # x and its equals
-                old = int(kernels.assign(row, before)[0])
-                if counts[old] > w:
-                    counts[old] -= w
-                    moved[old] -= w * (moved[k] - moved[old]) / counts[old]
-        return moved, repaired
-
-    def scale(self, source: Source) -> float:
-        """The mean of the features' variances: what scikit-learn measures ``tol`` in."""
-        origin = centers_of(source.take(np.zeros(1, dtype=np.intp)), self.metric)
-        total = source.reduce(lambda block: kernels.nearest(block, origin, metric=self.metric))
-        mean = total.sums[0] / total.weight
-        return float(-total.objective / total.weight - mean @ mean) / len(mean)
-
-
-def _steps(stats: Nearest) -> Doubles:
-    """Σ w (x - c) / Σ w [K, d], from each centre to the mean of its rows, exact far from the origin; 0 without rows."""
-    steps: Doubles = stats.sums / np.where(stats.counts > 0, stats.counts, 1)[:, None]
-    return steps
+from .lloyd import Lloyd as Lloyd
+from .pruning import ALWAYS, Pruned, usual
+from .seeding import plus_plus, random_rows, unit
 
 
 def _centers_of(model: object) -> Any:
@@ -133,7 +45,9 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
     n_init : runs from different starts, of which the best is kept; "auto" is 1, or 10 for "random" and callables.
     max_iter : the most steps of a run.
     tol : a run ends when the squared shift of all centres is at most ``tol`` times the mean variance of the features.
-    verbose, copy_x, algorithm : as in scikit-learn. X is never changed; "elkan" gives the same answer by the same loop.
+    verbose, copy_x : as in scikit-learn. X is never changed.
+    algorithm : "lloyd", or "elkan" with bounds that spare most rows the comparison with most centres and give the same
+        answer; "auto" begins the bounds when they pay. Dense rows in memory only; elsewhere all are "lloyd".
     metric : "euclidean", or "cosine" for spherical k-means: rows and centres are scaled to unit length.
     trace : keep the centres of every pass in ``trace_``.
 
@@ -170,7 +84,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
         verbose: int = 0,
         random_state: Seed = None,
         copy_x: bool = True,
-        algorithm: str = "lloyd",
+        algorithm: str = "auto",
         metric: str = "euclidean",
         trace: bool = False,
     ) -> None:
@@ -203,10 +117,11 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
         best: Fit[Doubles] | None = None
         for _ in range(runs):
             params = self._checked(start(rng), d)
+            model = self._model(lloyd, source)
             if self.verbose:
                 print("Initialization complete")
             fit = em(
-                lloyd,
+                model,
                 source,
                 params,
                 tol=0,
@@ -215,6 +130,9 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
                 trace=self.trace,
                 on_pass=self._say if self.verbose else None,
             )
+            if isinstance(model, Pruned):
+                cost = source.reduce(partial(model.cost, fit.params), merge=float.__add__)
+                fit = fit._replace(stats=fit.stats._replace(objective=-cost))
             if self.verbose and fit.converged:
                 why = f"center shift is within tolerance {lloyd.tol}" if lloyd.tol > 0 else "strict convergence"
                 print(f"Converged at iteration {fit.n_iter}: {why}.")
@@ -287,7 +205,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
         check_number(self, "n_init", integer=True, low=1, choices=["auto"])
         check_number(self, "max_iter", integer=True, low=1)
         check_number(self, "tol", low=0)
-        check_choice(self, "algorithm", ["lloyd", "elkan"])
+        check_choice(self, "algorithm", ["auto", "lloyd", "elkan"])
         check_choice(self, "metric", ["euclidean", "cosine"])
         if isinstance(self.init, str):
             check_choice(self, "init", ["k-means++", "random"])
@@ -305,6 +223,14 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
     def _centers(self) -> Doubles:
         centers = np.ascontiguousarray(self.cluster_centers_, dtype=np.float64)
         return unit(centers) if self.metric == "cosine" else centers
+
+    def _model(self, lloyd: Lloyd, source: Source) -> Lloyd:
+        """With bounds where they may pay: dense rows in memory, Euclidean distances."""
+        dense = isinstance(source, MemorySource) and source.block.csr is None
+        if self.algorithm == "lloyd" or self.metric != "euclidean" or self.n_clusters < 2 or not dense:
+            return lloyd
+        patience = ALWAYS if self.algorithm == "elkan" else usual(*source.shape, lloyd.K)
+        return Pruned(lloyd.K, lloyd.metric, lloyd.tol, lloyd.labels, patience)
 
     def _start(self, source: Source) -> tuple[Callable[[np.random.Generator], Any], int]:
         """How a run gets its first centres, and how many runs there are."""

@@ -9,6 +9,7 @@ NB_MODULE(TACIT_MODULE, m) {
   tacit::bind_hash(m);
   tacit::bind_nearest(m);
   tacit::bind_nearest_sparse(m);
+  tacit::bind_bounded(m);
   tacit::bind_moments(m);
   tacit::bind_mixture(m);
   tacit::bind_project(m);

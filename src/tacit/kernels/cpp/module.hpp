@@ -6,6 +6,7 @@ namespace tacit {
 void bind_hash(nanobind::module_&);
 void bind_nearest(nanobind::module_&);
 void bind_nearest_sparse(nanobind::module_&);
+void bind_bounded(nanobind::module_&);
 void bind_moments(nanobind::module_&);
 void bind_mixture(nanobind::module_&);
 void bind_project(nanobind::module_&);

@@ -20,17 +20,6 @@ auto* pointer(const std::optional<A>& a) {
   return a ? a->data() : nullptr;
 }
 
-// As many numbers as a vector of double holds. Element by element, compilers see one conversion (GCC splits
-// __builtin_convertvector in two).
-template <class T, size_t... l>
-[[gnu::always_inline]] inline vec_t<double> widen(const T* x, std::index_sequence<l...>) {
-  return vec_t<double>{double(x[l])...};
-}
-template <class T>
-[[gnu::always_inline]] inline vec_t<double> widen(const T* x) {
-  return widen(x, std::make_index_sequence<simd<double>::n>{});
-}
-
 // |x/r - c|² by explicit differences.
 template <class T, bool unit>
 inline double squared_distance(const T* x, int d, double inverse, const double* c) {

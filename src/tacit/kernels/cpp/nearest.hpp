@@ -39,13 +39,15 @@ struct Centres {
   std::vector<double> shift;  // s [d], empty if none
   buffer<double> exact;       // c
   buffer<T> packed, bias;     // [block][group][column][centre]; [centre]
+  double spread2 = 1;         // the squared unit of the scores
 
   Centres(const double* c, int K, int d, bool cosine, bool squared) : K(K), d(d), stride((d + 7) / 8 * 8) {
     exact = zeros<double>(size_t(K) * stride);
     for (int k = 0; k < K; k++) std::copy_n(c + size_t(k) * d, d, exact.get() + size_t(k) * stride);
     double spread = 1;
     if (!cosine) spread = centre(c);
-    const double unit = 1 / (spread * spread);
+    spread2 = spread * spread;
+    const double unit = 1 / spread2;
 
     const int blocks = std::max(1, (d + panel_of<T>::depth - 1) / panel_of<T>::depth);
     constexpr int n = simd<T>::n;

@@ -64,6 +64,17 @@ inline bool none(I mask) {
   return any == 0;
 }
 
+// As many numbers as a vector of double holds. Element by element, compilers see one conversion (GCC splits
+// __builtin_convertvector in two).
+template <class T, size_t... l>
+[[gnu::always_inline]] inline vec_t<double> widen(const T* x, std::index_sequence<l...>) {
+  return vec_t<double>{double(x[l])...};
+}
+template <class T>
+[[gnu::always_inline]] inline vec_t<double> widen(const T* x) {
+  return widen(x, std::make_index_sequence<simd<double>::n>{});
+}
+
 // Two rows of a square, in exchange of blocks of s lanes: stage s of a transposition (Eklundh 1972).
 template <int s, class V, class I, size_t... l>
 inline void exchange(V& a, V& b, std::index_sequence<l...>) {
