@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .data.source import as_source as as_source
     from .data.table import Table as Table
     from .decomposition.pca import PCA as PCA
+    from .energy.bernoulli import BernoulliRBM as BernoulliRBM
+    from .energy.rbm import RBM as RBM
     from .exploration import Exploration as Exploration
     from .exploration import explore as explore
     from .findings.pictures import explore_pictures as explore_pictures
@@ -33,12 +35,14 @@ except PackageNotFoundError:  # a source tree on the path, not installed
 
 _WHERE = {  # public name -> module; imported when first used
     "Autoencoder": "neural.autoencoder",
+    "BernoulliRBM": "energy.bernoulli",
     "DenoisingAutoencoder": "neural.autoencoder",
     "Exploration": "exploration",
     "GaussianMixture": "mixture.gaussian",
     "JointMixture": "mixture.joint",
     "NetworkClassifier": "neural.classifier",
     "PCA": "decomposition.pca",
+    "RBM": "energy.rbm",
     "StackedAutoencoder": "neural.stacked",
     "Table": "data.table",
     "Training": "train.loop",
@@ -54,8 +58,10 @@ _NEEDS: dict[str, tuple[str, str]] = {  # public name -> (module that must be th
     name: ("torch", "deep")
     for name in (
         "Autoencoder",
+        "BernoulliRBM",
         "DenoisingAutoencoder",
         "NetworkClassifier",
+        "RBM",
         "StackedAutoencoder",
         "Training",
         "VAE",

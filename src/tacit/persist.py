@@ -47,7 +47,9 @@ FORMAT = 1
 RECORDS = {  # name in the file -> module of tacit that defines it
     "ColumnSchema": "data.schema",
     "Kind": "data.schema",
+    "Columns": "energy.columns",
     "Layout": "neural.inputs",
+    "LogPartition": "energy.likelihood",
     "Schema": "data.schema",
     "MixtureParams": "mixture.mixture",
     "Pass": "em.engine",

@@ -13,4 +13,5 @@ NB_MODULE(TACIT_MODULE, m) {
   tacit::bind_moments(m);
   tacit::bind_mixture(m);
   tacit::bind_project(m);
+  tacit::bind_units(m);
 }

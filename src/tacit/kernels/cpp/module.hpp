@@ -10,4 +10,5 @@ void bind_bounded(nanobind::module_&);
 void bind_moments(nanobind::module_&);
 void bind_mixture(nanobind::module_&);
 void bind_project(nanobind::module_&);
+void bind_units(nanobind::module_&);
 }  // namespace tacit

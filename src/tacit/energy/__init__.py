@@ -1,0 +1,6 @@
+"""Energy models: Boltzmann machines, restricted and not, belief networks, and how likely they say that rows are."""
+
+from .bernoulli import BernoulliRBM as BernoulliRBM
+from .likelihood import LogLikelihood as LogLikelihood
+from .likelihood import LogPartition as LogPartition
+from .rbm import RBM as RBM
