@@ -43,7 +43,7 @@ def hide(table: tacit.Table, seed: int) -> tuple[Any, Array, Array]:
 
 def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     """Both models, both questions."""
-    options = arguments(__doc__, words, seeds=3)
+    options = arguments(__doc__, words)
     quick = options.quick
     path, target = ("sample:tips", "smoker") if quick else (str(options.data / "mixed" / "adult.csv.gz"), "class")
     results = Results("adult", options)
@@ -96,7 +96,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
         }
 
     results.get("real rows", lambda: learned(train))
-    for seed in range(1 if quick else options.seeds):
+    for seed in range(options.seeds):
 
         def work(seed: int = seed) -> dict[str, Any]:
             said = {}

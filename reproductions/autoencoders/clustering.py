@@ -3,8 +3,9 @@
     python -m reproductions.autoencoders.clustering [--minutes 30] [--quick]
 
 Published for the autoencoder and k-means: 0.88 / 0.81 (DEC-keras); pixels and k-means 0.53 / 0.50. All 70,000
-pictures are coded, as published; nothing sees a label before the score. Pre-training with masked inputs and fine-
-tuning take about 12 seconds an epoch on two cores: 45 minutes a seed, in parts with --minutes.
+pictures are coded, as published; nothing sees a label before the score. Pre-training with masked inputs and
+fine-tuning in bf16 products take about 4 seconds an epoch on two cores that have bf16: 6 minutes a seed, in parts
+with --minutes.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def accuracy(y: Array, groups: Array) -> float:
 
 def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     """Codes and their groups from each seed."""
-    options = arguments(__doc__, words, seeds=5)
+    options = arguments(__doc__, words, precision="bf16")
     X, y, test, y_test = mnist(options)
     X, y = np.concatenate([X, test]), np.concatenate([y, y_test])
     results = Results("clustering", options)
@@ -44,9 +45,9 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
             corruption="masking",
             level=0.2,
             scale=None,
-            pretrain_epochs=4 if options.quick else 15,
-            epochs=20 if options.quick else 100,
-            batch_size=64 if options.quick else 256,
+            pretrain_epochs=4 if options.quick else 8,
+            epochs=20 if options.quick else 60,
+            batch_size=64 if options.quick else 250,
             learning_rate=3e-3 if options.quick else 1e-3,
             training=training(options),
             device=options.device,
@@ -55,7 +56,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
         return groups(fitted(model, options, f"clustering/{seed}", X).transform(X), seed)
 
     pixels = results.get("pixels", lambda: groups(X, 0))
-    seeds = range(1 if options.quick else options.seeds)
+    seeds = range(options.seeds)
     each = [results.get(f"codes, seed {s}", lambda s=s: network(s)) for s in seeds]
     mean = {name: float(np.mean([e[name] for e in each])) for name in each[0]}
     return {"pixels": pixels, "codes": mean | {"seeds": len(each)}}

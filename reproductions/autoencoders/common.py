@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ import tacit  # noqa: E402
 Array = np.ndarray
 
 
-def arguments(doc: str, words: Sequence[str] | None, seeds: int = 5, **more: dict[str, Any]) -> argparse.Namespace:
+def arguments(
+    doc: str | None, words: Sequence[str] | None, seeds: int = 1, precision: str = "32", **more: dict[str, Any]
+) -> argparse.Namespace:
     """The arguments that every script takes, and its own."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a small version, on data that come with scikit-learn")
@@ -34,10 +37,12 @@ def arguments(doc: str, words: Sequence[str] | None, seeds: int = 5, **more: dic
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "reproductions", help="checkpoints")
     parser.add_argument("--out", type=Path, default=None, help="the results as JSON")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default=precision, help="of the products in training: 32 or bf16")
     for name, options in more.items():
         parser.add_argument(f"--{name.replace('_', '-')}", **options)
     found = parser.parse_args(words)
     found.began = time.monotonic()
+    found.precision = "32" if found.quick else found.precision
     return found
 
 
@@ -81,6 +86,7 @@ class Results:
             "commit": machine.commit(),
             "machine": machine.describe(torch.get_num_threads()),
             "device": str(torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"),
+            "precision": self.options.precision,
             "versions": {"torch": torch.__version__, "numpy": np.__version__},
         }
         self.path.parent.mkdir(exist_ok=True)
@@ -88,12 +94,33 @@ class Results:
 
 
 def training(options: argparse.Namespace, **more: Any) -> tacit.Training:
-    """A ``Training`` that stops when the minutes are up."""
+    """A ``Training`` that stops when the minutes are up, in ``options.precision``."""
 
     def late(report: Any) -> bool:
         return options.minutes is not None and time.monotonic() - options.began > 60 * options.minutes
 
-    return tacit.Training(callbacks=(late,), progress=not options.quick and sys.stderr.isatty(), **more)
+    shown = not options.quick and sys.stderr.isatty()
+    return tacit.Training(callbacks=(late,), progress=shown, precision=options.precision, **more)
+
+
+def lecun(widths: Sequence[int], seed: int) -> dict[str, Any]:
+    """``encoder`` and ``decoder`` with SiLU between dense layers, d first and the code last, W ~ N(0, 1 / fan-in).
+
+    With torch's own start, of a third of that variance, so deep a network needs half as many epochs more.
+    """
+    import torch
+    from torch import nn
+
+    def layers(sizes: Sequence[int]) -> Any:
+        maps = [nn.Linear(a, b) for a, b in pairwise(sizes)]
+        for one in maps:
+            nn.init.normal_(one.weight, std=one.in_features**-0.5)
+            nn.init.zeros_(one.bias)
+        return nn.Sequential(*(part for one in maps for part in (one, nn.SiLU())))[:-1]
+
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return {"encoder": layers(widths), "decoder": layers(widths[::-1])}
 
 
 def fitted(model: Any, options: argparse.Namespace, name: str, *data: Any) -> Any:

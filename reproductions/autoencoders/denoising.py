@@ -3,8 +3,8 @@
     python -m reproductions.autoencoders.denoising [--minutes 30] [--quick]
 
 PSNR = 10 log10(1 / mean squared error), in dB. The filters: PCA and back, its rank chosen on train[50000:], and a
-median filter, its size chosen there. About 10 seconds an epoch on two cores, 40 epochs for each noise: 7 minutes
-each a seed.
+median filter, its size chosen there. Trained with bf16 products; about 4 seconds an epoch on two cores that have
+bf16, 25 epochs for each noise: 2 minutes each a seed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ KINDS: dict[str, tuple[Callable[[Array, np.random.Generator], Array], str, float
 
 def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     """Each noise, each way of mending."""
-    options = arguments(__doc__, words, seeds=5)
+    options = arguments(__doc__, words, precision="bf16")
     X, _, test, _ = mnist(options)
     quick = options.quick
     side = 8 if quick else 28
@@ -76,8 +76,8 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
             level=level,
             loss="cross_entropy",
             scale=None,
-            epochs=30 if quick else 40,
-            batch_size=64 if quick else 128,
+            epochs=30 if quick else 25,
+            batch_size=64 if quick else 200,
             learning_rate=3e-3 if quick else 1e-3,
             training=training(options),
             device=options.device,
@@ -90,7 +90,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     for kind in KINDS:
         for way, work in (("PCA", pca), ("median filter", median)):
             found[f"{kind}, {way}"] = results.get(f"{kind}, {way}", lambda kind=kind, work=work: work(kind))
-        keys = [f"{kind}, autoencoder, seed {s}" for s in range(1 if quick else options.seeds)]
+        keys = [f"{kind}, autoencoder, seed {s}" for s in range(options.seeds)]
         for seed, key in enumerate(keys):
             results.get(key, lambda kind=kind, seed=seed: network(kind, seed))
         found[f"{kind}, autoencoder"] = results.summary(keys)

@@ -54,7 +54,7 @@ def posts(options: Any) -> tuple[Array, Array, Array, Array]:
 
 def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     """LSA, then the network from each seed."""
-    options = arguments(__doc__, words, seeds=3)
+    options = arguments(__doc__, words, precision="bf16")
     quick = options.quick
     X, y, test, y_test = posts(options)
     results = Results("newsgroups", options)
@@ -82,7 +82,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
         return votes(model.transform(X), model.transform(test))
 
     found = {"LSA": results.get("LSA", lsa)}
-    keys = [f"codes, seed {s}" for s in range(1 if quick else options.seeds)]
+    keys = [f"codes, seed {s}" for s in range(options.seeds)]
     for seed, key in enumerate(keys):
         results.get(key, lambda seed=seed: network(seed))
     return found | {"codes": results.summary(keys)}

@@ -37,11 +37,11 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     """Every table from each seed."""
     import time
 
-    options = arguments(__doc__, words, seeds=5)
+    options = arguments(__doc__, words)
     results = Results("outliers", options)
     known = tables(options)
     means = {}
-    for seed in range(1 if options.quick else options.seeds):
+    for seed in range(options.seeds):
         auc = []
         for name, X, y in known:
             if options.minutes is not None and time.monotonic() - options.began > 60 * options.minutes:

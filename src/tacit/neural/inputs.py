@@ -96,7 +96,7 @@ class Inputs(nn.Module):
         return x if self.plain else x.double() / self.scale + self.shift
 
 
-NumberLoss = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # output, x, seen [b, d] -> [b]
+NumberLoss = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # output [..., b, d], x, seen [b, d] -> [..., b]
 
 
 class Judge:
@@ -107,19 +107,22 @@ class Judge:
         self.numbers = numbers
 
     def __call__(self, output: Tensor, cells: Cells) -> Tensor:
-        """Row losses [b] for the decoder's output [b, written]."""
+        """Row losses [..., b] for the decoder's output [..., b, written]."""
         d, levels = self.layout.d, self.layout.levels
         if not levels or cells.codes is None:
             return self.numbers(output, cells.x, cells.seen)
-        categories = category_loss(output[:, d:], cells.codes, levels)
-        return categories if not d else categories + self.numbers(output[:, :d], cells.x, cells.seen)
+        categories = category_loss(output[..., d:], cells.codes, levels)
+        return categories if not d else categories + self.numbers(output[..., :d], cells.x, cells.seen)
 
 
 def category_loss(output: Tensor, codes: Tensor, levels: tuple[int, ...]) -> Tensor:
-    """-Σ_j log softmax(output_j)[code_j] [b], over the categories that are there."""
-    total = output.new_zeros(len(output))
-    for part, z in zip(output.split(levels, dim=1), codes.unbind(1)):
-        total = total + F.cross_entropy(part.float(), z.long(), ignore_index=-1, reduction="none")
+    """-Σ_j log softmax(output_j)[code_j] [..., b], over the categories that are there."""
+    output = output.to(torch.promote_types(output.dtype, torch.float32))
+    total = output.new_zeros(output.shape[:-1])
+    for part, z in zip(output.split(levels, dim=-1), codes.long().unbind(1)):
+        at = z.clamp(min=0).expand(part.shape[:-1])[..., None]
+        said = torch.log_softmax(part, dim=-1).gather(-1, at)[..., 0]
+        total = total - said.where(z >= 0, 0.0)
     return total
 
 
@@ -143,7 +146,7 @@ def losses(loss: str | Callable[[Tensor, Tensor], Tensor], link: str) -> NumberL
     A callable takes x̃ and x [b, d] and gives [b]; of a gap it gets x̃_j = x_j.
     """
     if loss == "cross_entropy":
-        return lambda output, x, seen: over(F.binary_cross_entropy_with_logits(output, x, reduction="none"), seen)
+        return lambda output, x, seen: over(bernoulli(output, x), seen)
 
     def mean(output: Tensor) -> Tensor:
         return output if link == "identity" else torch.sigmoid(output)
@@ -153,6 +156,12 @@ def losses(loss: str | Callable[[Tensor, Tensor], Tensor], link: str) -> NumberL
     return lambda output, x, seen: over((mean(output) - x).square(), seen)
 
 
+def bernoulli(output: Tensor, x: Tensor) -> Tensor:
+    """-x log σ(o) - (1 - x) log σ(-o) = log(1 + exp o) - x o, cell by cell: two passes, where torch's takes several."""
+    o = output.to(x.dtype)
+    return F.softplus(o, threshold=40) - x * o
+
+
 def over(each: Tensor, seen: Tensor | None) -> Tensor:
-    """Σ_j each_j [b] over the cells that are there."""
-    return each.sum(1) if seen is None else (each * seen).sum(1)
+    """Σ_j each_j [..., b] over the cells that are there."""
+    return each.sum(-1) if seen is None else (each * seen).sum(-1)

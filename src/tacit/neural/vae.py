@@ -97,7 +97,7 @@ class Evidence(nn.Module):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         cells = self.coder.inputs.cells(batch, dtype_of(self.coder), self.gaps)
         if self.resample:
-            cells = cells._replace(x=torch.bernoulli(cells.x))
+            cells = cells._replace(x=(torch.rand_like(cells.x) < cells.x).to(cells.x))
         q = self.coder.posterior(cells)
         if self.k == 1:
             z = q.mean + q.log_sd.exp() * torch.randn_like(q.mean)
@@ -115,10 +115,8 @@ class Evidence(nn.Module):
 def log_weights(coder: GaussianCoder, judge: Judge, cells: Cells, q: Posterior, noise: Tensor) -> Tensor:
     """log p(x | z) + log p(z) - log q(z | x) [s, b] for s draws noise: [s, b, k]."""
     z = q.mean + q.log_sd.exp() * noise  # [s, b, k]
-    s, b, _ = z.shape
-    many = Cells(*(None if part is None else part.repeat(s, 1) for part in cells))  # type: ignore[arg-type]
-    lost = judge(coder.decode(z.flatten(0, 1)), many).view(s, b)
-    return log_ratio(q, z, noise) - lost
+    output = coder.decode(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+    return log_ratio(q, z, noise) - judge(output, cells)
 
 
 class VAE(CoderEstimator):
