@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
 
-from ..base import check_choice
-from ..errors import ArgumentError
-from ..train import Training
-from ..typing import Seed
 from .coder import Reconstruction
 from .corruption import check_corruption, corruption
-from .estimator import CoderEstimator
-from .nets import Activation
+from .reconstructing import Reconstructing
 
 
-class Autoencoder(CoderEstimator):
+@dataclass(eq=False, repr=False, kw_only=True)
+class Autoencoder(Reconstructing):
     """x̃ = decoder(encoder(x)), both trained so that the mean loss L(x̃, x) over the rows is small.
 
     The smallest case, ``hidden_sizes=(k,)``, is z = σ(W₁x + b₁), x̃ = W₂z + b₂; with more widths there are more layers
@@ -79,49 +76,9 @@ class Autoencoder(CoderEstimator):
     ((200, 1), True)
     """
 
-    def __init__(
-        self,
-        hidden_sizes: tuple[int, ...] | str = "auto",
-        *,
-        activation: Activation = "relu",
-        code_activation: Activation | None = None,
-        output: str = "auto",
-        loss: str | Callable[[Tensor, Tensor], Tensor] = "squared_error",
-        tied: bool = False,
-        convolutional: bool | str = "auto",
-        encoder: nn.Module | None = None,
-        decoder: nn.Module | None = None,
-        scale: str | None = "auto",
-        epochs: int | str = "auto",
-        batch_size: int | str = "auto",
-        learning_rate: float = 1e-3,
-        training: Training | None = None,
-        device: str = "auto",
-        random_state: Seed = None,
-    ) -> None:
-        self.hidden_sizes = hidden_sizes
-        self.activation = activation
-        self.code_activation = code_activation
-        self.output = output
-        self.loss = loss
-        self.tied = tied
-        self.convolutional = convolutional
-        self.encoder = encoder
-        self.decoder = decoder
-        self.scale = scale
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.training = training
-        self.device = device
-        self.random_state = random_state
 
-    def _check(self) -> None:
-        super()._check()
-        check_loss(self)
-
-
-class DenoisingAutoencoder(CoderEstimator):
+@dataclass(eq=False, repr=False, kw_only=True)
+class DenoisingAutoencoder(Reconstructing):
     """x̃ = decoder(encoder(c(x))), trained so that x̃ is near the clean x (Vincent et al. 2008).
 
     ``corruption`` is drawn anew for every batch: "gaussian" adds N(0, ``level``²) to each number, "masking" takes away
@@ -138,46 +95,8 @@ class DenoisingAutoencoder(CoderEstimator):
     True
     """
 
-    def __init__(
-        self,
-        hidden_sizes: tuple[int, ...] | str = "auto",
-        *,
-        corruption: str | Callable[[Tensor], Tensor] = "gaussian",
-        level: float = 0.3,
-        activation: Activation = "relu",
-        code_activation: Activation | None = None,
-        output: str = "auto",
-        loss: str | Callable[[Tensor, Tensor], Tensor] = "squared_error",
-        tied: bool = False,
-        convolutional: bool | str = "auto",
-        encoder: nn.Module | None = None,
-        decoder: nn.Module | None = None,
-        scale: str | None = "auto",
-        epochs: int | str = "auto",
-        batch_size: int | str = "auto",
-        learning_rate: float = 1e-3,
-        training: Training | None = None,
-        device: str = "auto",
-        random_state: Seed = None,
-    ) -> None:
-        self.hidden_sizes = hidden_sizes
-        self.corruption = corruption
-        self.level = level
-        self.activation = activation
-        self.code_activation = code_activation
-        self.output = output
-        self.loss = loss
-        self.tied = tied
-        self.convolutional = convolutional
-        self.encoder = encoder
-        self.decoder = decoder
-        self.scale = scale
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.training = training
-        self.device = device
-        self.random_state = random_state
+    corruption: str | Callable[[Tensor], Tensor] = "gaussian"
+    level: float = 0.3
 
     def denoise(self, X: object) -> Any:
         """The clean rows that rows X, as they come, are likely to stem from."""
@@ -185,21 +104,8 @@ class DenoisingAutoencoder(CoderEstimator):
 
     def _check(self) -> None:
         super()._check()
-        check_loss(self)
         check_corruption(self, self.corruption, self.level)
 
     def _objective(self) -> nn.Module:
         corrupt = corruption(self.corruption, float(self.level), self.low_, self.high_)
         return Reconstruction(self.coder_, self._judge(), self.gaps_, corrupt)
-
-
-def check_loss(owner: Any) -> None:
-    """A loss, an output and tied weights that go together."""
-    if not callable(owner.loss):
-        check_choice(owner, "loss", ["squared_error", "cross_entropy"])
-    check_choice(owner, "output", ["auto", "identity", "sigmoid"])
-    if owner.loss == "cross_entropy" and owner.output == "identity":
-        raise ArgumentError("cross-entropy needs output='sigmoid': an identity output is no probability")
-    check_choice(owner, "tied", [True, False])
-    if owner.tied and owner.encoder is not None:
-        raise ArgumentError("tied=True is for layers that are made here, not for your own encoder and decoder")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -13,25 +14,27 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..base import Estimator, check_choice, check_number
+from ..base import check_choice
 from ..errors import ArgumentError, InputError
-from ..train import Batch, Training
+from ..train import Batch
 from ..train.device import find_device
 from ..train.state import seeded
-from ..typing import Array, Floats, Seed
+from ..typing import Array, Floats
 from .coder import Coder, dtype_of, weighted_mean
 from .estimator import CoderEstimator
 from .fitting import make_plan, run_stage
+from .network import Network
 from .rows import training_rows
 
 
-class NetworkClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
+@dataclass(eq=False, repr=False, kw_only=True)
+class NetworkClassifier(ClassifierMixin, Network):  # type: ignore[misc]
     """p(y | x) = softmax(V encoder(x) + c), encoder and V trained on -log p(y | x).
 
     Parameters
     ----------
-    init : a fitted autoencoder, or an unfitted one
-        Whose encoder to start from; an unfitted one says only what the layers are. None is ``StackedAutoencoder()``.
+    init : an autoencoder, fitted or not
+        Whose encoder to start from; an unfitted one says only what the layers are.
     pretrained : bool
         False starts from random weights, whatever ``init`` has learned.
     epochs, batch_size, learning_rate, training, device, random_state
@@ -54,37 +57,15 @@ class NetworkClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     1.0
     """
 
-    model_: CoderEstimator
-    head_: nn.Linear
-    classes_: Array
-
-    def __init__(
-        self,
-        init: CoderEstimator | None = None,
-        *,
-        pretrained: bool = True,
-        epochs: int | str = "auto",
-        batch_size: int | str = "auto",
-        learning_rate: float = 1e-3,
-        training: Training | None = None,
-        device: str = "auto",
-        random_state: Seed = None,
-    ) -> None:
-        self.init = init
-        self.pretrained = pretrained
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.training = training
-        self.device = device
-        self.random_state = random_state
+    init: CoderEstimator = field(kw_only=False)
+    pretrained: bool = True
 
     def fit(self, X: object, y: object, sample_weight: object = None, *, checkpoint: Any = None) -> Self:
         """Learn from rows X and their labels y [n]."""
         self._check()
         device = find_device(self.device)
-        model = self._start()
-        fresh = not hasattr(model, "coder_")
+        fresh = not hasattr(self.init, "coder_")
+        model: CoderEstimator = clone(self.init) if fresh else copy.deepcopy(self.init)
         given = model._begin(X, sample_weight) if fresh else model._open(X, reset=False, weight=sample_weight)
         labels = self._labels(y, given.source.shape[0])
         plan = make_plan(self, checkpoint, device, layout=str(model.layout_), classes=len(self.classes_))
@@ -120,15 +101,6 @@ class NetworkClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         out: Floats = self.model_._answers(X, probabilities)
         return out
 
-    def _start(self) -> CoderEstimator:
-        from .stacked import StackedAutoencoder
-
-        if self.init is None:
-            return StackedAutoencoder()
-        fitted = hasattr(self.init, "coder_")
-        model: CoderEstimator = copy.deepcopy(self.init) if fitted else clone(self.init)
-        return model
-
     def _labels(self, y: Any, n: int) -> Array:
         """y as class numbers [n]."""
         if y is None:
@@ -147,14 +119,10 @@ class NetworkClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         return at
 
     def _check(self) -> None:
-        if self.init is not None and not isinstance(self.init, CoderEstimator):
+        super()._check()
+        if not isinstance(self.init, CoderEstimator):
             raise ArgumentError(f"init must be an autoencoder, fitted or not. Got {self.init!r} instead.")
         check_choice(self, "pretrained", [True, False])
-        check_number(self, "epochs", integer=True, low=1, choices=["auto"])
-        check_number(self, "batch_size", integer=True, low=1, choices=["auto"])
-        check_number(self, "learning_rate", low=0, open_low=True)
-        if self.training is not None and not isinstance(self.training, Training):
-            raise ArgumentError(f"training must be a tacit.Training. Got {self.training!r} instead.")
 
     def __sklearn_clone__(self) -> NetworkClassifier:
         twin: NetworkClassifier = _clone_parametrized(self)
@@ -178,6 +146,17 @@ class NetworkClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             written, read = weights["weight"].shape
             self.head_ = nn.Linear(read, written, device=self.model_._device())
             self.head_.load_state_dict(weights)
+
+
+class Classifiable:
+    """Of an estimator over ``coder_``: its encoder can be fine-tuned on labels."""
+
+    def to_classifier(self, pretrained: bool = True, **parameters: Any) -> NetworkClassifier:
+        """An unfitted ``NetworkClassifier``: this encoder and a softmax.
+
+        ``pretrained=False`` starts from an encoder like it with random weights; ``parameters`` are the classifier's.
+        """
+        return NetworkClassifier(self, pretrained=pretrained, **parameters)
 
 
 class Labels(nn.Module):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-import math
+from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -13,46 +14,38 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 from torch import Tensor, nn
 
-from ..base import Estimator, check_choice, check_number
+from ..base import check_choice
 from ..data.block import Block, precision
 from ..data.memory import MemorySource
+from ..data.schema import Schema
 from ..data.source import Source
 from ..data.table import Table
 from ..errors import ArgumentError, InputError
-from ..train import Batch, Batches, Run, Training
+from ..train import Batches, Run
 from ..train.device import find_device
 from ..train.state import seeded
-from .coder import Coder, Reconstruction, dtype_of, parameter_bytes
+from .architecture import check_coder, check_widths, start_at, widths
+from .coder import Coder, dtype_of, parameter_bytes
 from .fitting import Plan, make_plan, run_stage
-from .inputs import Cells, Inputs, Judge, Layout, losses, one_hot
-from .nets import ConvDecoder, ConvEncoder, Dense, Tied, check_activation
+from .inputs import Cells, Inputs, Judge, Layout, one_hot
+from .nets import Activation, check_activation
+from .network import Network
 from .rows import Given, as_batch, free_bytes, is_table, training_rows
 from .scale import one_range, scaling, summarise
 
 CELLS = 4_000_000  # numbers that are answered about at once
 
 
-class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type: ignore[misc]
-    """An abstract estimator over ``coder_``; a final class has the parameters, and says what is minimised."""
+@dataclass(eq=False, repr=False, kw_only=True)
+class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):  # type: ignore[misc]
+    """An abstract estimator over ``coder_``; a final class says what the decoder writes and what is minimised."""
 
-    hidden_sizes: Any
-    activation: Any
-    convolutional: Any
-    encoder: Any
-    decoder: Any
-    scale: Any
-    epochs: Any
-    batch_size: Any
-    learning_rate: Any
-    training: Any
-    device: Any
-    random_state: Any
-
-    schema_: Any
-    shape_: Any
-    layout_: Layout
-    coder_: Coder
-    history_: list[dict[str, float]]
+    hidden_sizes: tuple[int, ...] | str = field(default="auto", kw_only=False)
+    activation: Activation = "relu"
+    convolutional: bool | str = "auto"
+    encoder: nn.Module | None = None
+    decoder: nn.Module | None = None
+    scale: str | None = "auto"
 
     # The verbs.
 
@@ -82,14 +75,6 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         given = self._open(X, reset=True, weight=weight)
         self._learn_scale(given.source)
         return given
-
-    def _make(self, device: torch.device) -> None:
-        """The untrained coder."""
-        self._check_memory(device)
-        self.coder_ = self._build().to(device)
-        if self.encoder is None:
-            self._start_at_the_mean()
-        self._check_shapes()
 
     def transform(self, X: object) -> Any:
         """The codes of the rows [n, k]."""
@@ -141,15 +126,6 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         """The mean of ``score_samples``."""
         return float(self.score_samples(X).mean())
 
-    def to_classifier(self, pretrained: bool = True, **parameters: Any) -> Any:
-        """An unfitted ``NetworkClassifier``: this encoder and a softmax.
-
-        ``pretrained=False`` starts from an encoder like it with random weights; ``parameters`` are the classifier's.
-        """
-        from .classifier import NetworkClassifier
-
-        return NetworkClassifier(self, pretrained=pretrained, **parameters)
-
     @property
     def _n_features_out(self) -> int:
         return int(self.code_size_)
@@ -161,53 +137,35 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    # What a final class may say otherwise.
+    # What a final class says.
 
-    def _check(self) -> None:
-        """The parameters."""
-        for name in ("activation", "code_activation"):
-            if getattr(self, name, None) is not None:
-                check_activation(self, name)
-        _check_widths(self)
-        check_choice(self, "convolutional", ["auto", True, False])
-        check_choice(self, "scale", ["auto", "columns", "range", None])
-        check_number(self, "epochs", integer=True, low=1, choices=["auto"])
-        check_number(self, "batch_size", integer=True, low=1, choices=["auto"])
-        check_number(self, "learning_rate", low=0, open_low=True)
-        if self.training is not None and not isinstance(self.training, Training):
-            raise ArgumentError(f"training must be a tacit.Training. Got {self.training!r} instead.")
-        if (self.encoder is None) != (self.decoder is None):
-            raise ArgumentError("encoder and decoder are given together, or neither")
-
+    @abstractmethod
     def _build(self) -> Coder:
         """The untrained coder for ``layout_``."""
-        if self.encoder is not None:
-            return Coder(self._inputs(), copy.deepcopy(self.encoder), copy.deepcopy(self.decoder))
-        widths = self._widths()
-        last = getattr(self, "code_activation", None) or (self.activation if len(widths) == 1 else "identity")
-        encoder, decoder = self._nets(widths, widths[-1], last)
-        return Coder(self._inputs(), encoder, decoder)
 
+    @abstractmethod
     def _judge(self) -> Judge:
         """The loss of a row."""
-        loss: Any = getattr(self, "loss", "squared_error")
-        return Judge(self.layout_, losses(loss, self._link()))
 
+    @abstractmethod
     def _link(self) -> str:
         """What makes the mean of a number of what the decoder writes: "identity" or "sigmoid"."""
-        output = getattr(self, "output", "auto")
-        return (
-            ("sigmoid" if getattr(self, "loss", None) == "cross_entropy" else "identity")
-            if output == "auto"
-            else output
-        )
+
+    @abstractmethod
+    def _objective(self) -> nn.Module:
+        """What is made small."""
 
     def _train(self, rows: Batches, held: Batches | None, plan: Plan) -> Run:
-        """Make the objective small."""
         return run_stage("train", self._objective(), rows, held, self.epochs, plan)
 
-    def _objective(self) -> nn.Module:
-        return Reconstruction(self.coder_, self._judge(), self.gaps_)
+    def _check(self) -> None:
+        super()._check()
+        check_activation(self, "activation")
+        check_widths(self)
+        check_choice(self, "convolutional", ["auto", True, False])
+        check_choice(self, "scale", ["auto", "columns", "range", None])
+        if (self.encoder is None) != (self.decoder is None):
+            raise ArgumentError("encoder and decoder are given together, or neither")
 
     # The door.
 
@@ -220,17 +178,18 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
             shape = tuple(int(v) for v in X.shape[1:])
             X = X.reshape(len(X), -1)
         if reset:
-            self.schema_, self.shape_ = None, shape
+            self.schema_: Schema | None = None
+            self.shape_: Any = shape
         elif shape != self.shape_:
             what = (f"rows, not pictures {self.shape_}", f"pictures of shape {shape}")[shape is not None]
             raise InputError(f"X holds {what}; {type(self).__name__} was fitted to {self.shape_ or 'rows of numbers'}")
         if (reset and shape is None and is_table(X)) or self.schema_ is not None:
-            return Given(self._open_table(X, reset, weight), np.dtype(np.float64))
+            return Given(self._open_table(X, weight), np.dtype(np.float64))
         source = self._rows(X, reset=reset, weight=weight, gaps=True, sparse=shape is None)
         return Given(source, next(source.blocks(1)).dtype, where)
 
-    def _open_table(self, X: Any, reset: bool, weight: object) -> Table:
-        if not reset:
+    def _open_table(self, X: Any, weight: object) -> Table:
+        if self.schema_ is not None:
             return Table.conform(X, self.schema_)
         table = Table.read(X, weight=weight)
         self.schema_ = table.schema
@@ -264,47 +223,26 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
     # Building.
 
     def _widths(self) -> tuple[int, ...]:
-        """The widths of the hidden layers, the code last."""
-        if not isinstance(self.hidden_sizes, str):
-            return tuple(int(w) for w in self.hidden_sizes)
-        d = self.layout_.read
-        if self._convolves():
-            return 32, 64, 32
-        return (512, 256, 32) if d >= 64 else (max(16, 8 * d), max(8, 4 * d), max(1, math.ceil(d / 4)))
+        return widths(self.hidden_sizes, self.layout_, self._convolves())
 
     def _convolves(self) -> bool:
         return self.layout_.shape is not None and bool(self.convolutional)
 
-    def _nets(self, widths: tuple[int, ...], written: int, last: Any) -> tuple[nn.Module, nn.Module]:
-        """An encoder that writes ``written`` numbers, and the decoder that mirrors it."""
-        layout = self.layout_
-        if self._convolves() and layout.shape is not None:
-            *channels, k = widths
-            return (
-                ConvEncoder(layout.shape, channels, written, self.activation),
-                ConvDecoder(layout.shape, channels, k, self.activation),
-            )
-        encoder = Dense((layout.read, *widths[:-1], written), self.activation, last)
-        decoder: nn.Module = (
-            Tied(encoder, self.activation)
-            if getattr(self, "tied", False)
-            else Dense((*widths[::-1], layout.written), self.activation)
-        )
-        return (encoder if layout.shape is None else nn.Sequential(nn.Flatten(), encoder)), decoder
-
-    def _start_at_the_mean(self) -> None:
-        """The last bias, so that an untrained decoder says the mean of each number."""
-        mean = np.clip(self.mean_, 0.01, 0.99) if self._link() == "sigmoid" else self.mean_
-        start = torch.as_tensor(np.log(mean / (1 - mean)) if self._link() == "sigmoid" else mean)
-        bias = list(self.coder_.decoder.parameters())[-1]
-        with torch.no_grad():
-            if len(bias) == self.layout_.written:
-                bias[: self.layout_.d] = start.to(bias)
-            elif self.layout_.shape is not None and len(bias) == self.layout_.shape[0]:  # one for each channel
-                bias.copy_(start.view(len(bias), -1).mean(1))
-
     def _inputs(self) -> Inputs:
         return Inputs(self.layout_, self.shift_, self.scale_)
+
+    def _make(self, device: torch.device) -> None:
+        """The untrained coder, whose decoder says the mean of each number."""
+        self._check_memory(device)
+        self.coder_ = self._build().to(device)
+        if self.encoder is None:
+            mean = torch.as_tensor(self.mean_)
+            start_at(
+                self.coder_.decoder,
+                self.layout_,
+                torch.logit(mean.clamp(0.01, 0.99)) if self._link() == "sigmoid" else mean,
+            )
+        self.code_size_ = check_coder(self.coder_, self.layout_)
 
     def _check_memory(self, device: torch.device) -> None:
         if self.encoder is not None:
@@ -315,25 +253,6 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
                 f"hidden_sizes = {self.hidden_sizes!r} needs {need / 2**30:.3g} GiB for weights, gradients and the "
                 f"optimiser, and {free / 2**30:.3g} GiB are free on {device}: make the layers narrower"
             )
-
-    def _check_shapes(self) -> None:
-        """The coder is asked about two rows of nothing: do the widths fit, and how long is a code."""
-        layout, device, coder = self.layout_, self._device(), self.coder_.eval()
-        codes = torch.zeros(2, len(layout.levels), dtype=torch.long, device=device) if layout.levels else None
-        try:
-            with torch.no_grad():
-                z = coder.encode(
-                    coder.inputs.cells(Batch(torch.zeros(2, layout.d, device=device), codes), dtype_of(coder), False)
-                )
-                out = coder.decode(z)
-        except (RuntimeError, ValueError) as error:
-            raise ArgumentError(f"encoder and decoder do not fit rows of {layout.read} numbers: {error}") from None
-        if z.ndim != 2 or out.shape != (2, layout.written):
-            raise ArgumentError(
-                f"encoder must give codes [b, k] and decoder {layout.written} numbers a row; for 2 rows they give "
-                f"{tuple(z.shape)} and {tuple(out.shape)}"
-            )
-        self.code_size_ = int(z.shape[1])
 
     # Answers.
 
@@ -418,16 +337,4 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         if weights is not None:
             self.coder_ = self._build()
             self.coder_.load_state_dict(weights)
-            self.coder_.to(find_device(self.device)).eval()
-
-
-def _check_widths(owner: Any) -> None:
-    sizes = owner.hidden_sizes
-    if isinstance(sizes, str) and sizes == "auto":
-        return
-    whole = isinstance(sizes, list | tuple) and len(sizes) > 0
-    if not (whole and all(isinstance(w, int | np.integer) and not isinstance(w, bool) and w >= 1 for w in sizes)):
-        raise ArgumentError(
-            f"The 'hidden_sizes' parameter of {type(owner).__name__} must be 'auto' or a tuple of widths >= 1, the "
-            f"code last, such as (512, 256, 32). Got {sizes!r} instead."
-        )
+            self.coder_.to(find_device(self.device, else_cpu=True)).eval()

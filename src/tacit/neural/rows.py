@@ -18,7 +18,7 @@ from ..data.source import Source
 from ..data.table import Table
 from ..errors import ArgumentError
 from ..train import Batch, Batches, Blocks, Tensors, Training
-from ..train.rows import tensor
+from ..train.rows import deal, permuted, tensor
 from ..typing import Array
 
 REPEATED = 20  # times the rows: whole weights up to this in sum are repetitions
@@ -122,13 +122,9 @@ class Picked:
         self, size: int, seed: int, epoch: int, start: int = 0, rank: int = 0, world: int = 1
     ) -> Iterator[Batch]:
         """As ``Source.batches``."""
-        shuffled = self.order[np.random.default_rng((seed, epoch)).permutation(self.n)]
-        for lo in range(start * size, self.n, size):
-            at = shuffled[lo : lo + size]
-            if len(at) >= world:
-                at = at[rank::world]
-                weight, y = (None if part is None else part[at] for part in (self.weight, self.y))
-                yield as_batch(self.source.take(at), self.device)._replace(weight=weight, y=y)
+        for at in deal(permuted(self.order, seed, epoch), size, start, rank, world):
+            weight, y = (None if part is None else part[at] for part in (self.weight, self.y))
+            yield as_batch(self.source.take(at), self.device)._replace(weight=weight, y=y)
 
 
 def free_bytes(device: torch.device) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -11,18 +12,17 @@ from torch.nn import functional as F
 
 from ..base import check_number
 from ..errors import ArgumentError
-from ..train import Batch, Batches, Run, Training
-from ..typing import Seed
-from .autoencoder import check_loss
+from ..train import Batch, Batches, Run
 from .coder import Coder, Corruption, dtype_of, weighted_mean
 from .corruption import check_corruption, corruption
-from .estimator import CoderEstimator
 from .fitting import Plan, run_stage
 from .inputs import Cells, Judge
-from .nets import Activation, Dense
+from .nets import Dense
+from .reconstructing import Reconstructing
 
 
-class StackedAutoencoder(CoderEstimator):
+@dataclass(eq=False, repr=False, kw_only=True)
+class StackedAutoencoder(Reconstructing):
     """z₁ recovers x, z₂ recovers z₁, ..., then all layers are fine-tuned so that z_L recovers x.
 
     Layer l is σ(W_l z_{l-1} + b_l), with a decoder of its own while it is learned (Bengio et al. 2007); with
@@ -51,48 +51,17 @@ class StackedAutoencoder(CoderEstimator):
     (2, (200, 2))
     """
 
-    def __init__(
-        self,
-        hidden_sizes: tuple[int, ...] | str = "auto",
-        *,
-        corruption: str | Callable[[Tensor], Tensor] | tuple[Any, ...] | None = None,
-        level: float | tuple[float, ...] = 0.25,
-        pretrain_epochs: int | str = "auto",
-        activation: Activation = "relu",
-        code_activation: Activation | None = None,
-        output: str = "auto",
-        loss: str | Callable[[Tensor, Tensor], Tensor] = "squared_error",
-        scale: str | None = "auto",
-        epochs: int | str = "auto",
-        batch_size: int | str = "auto",
-        learning_rate: float = 1e-3,
-        training: Training | None = None,
-        device: str = "auto",
-        random_state: Seed = None,
-    ) -> None:
-        self.hidden_sizes = hidden_sizes
-        self.corruption = corruption
-        self.level = level
-        self.pretrain_epochs = pretrain_epochs
-        self.activation = activation
-        self.code_activation = code_activation
-        self.output = output
-        self.loss = loss
-        self.scale = scale
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.training = training
-        self.device = device
-        self.random_state = random_state
-
-    convolutional = False
-    encoder = decoder = None
-    tied = False
+    corruption: str | Callable[[Tensor], Tensor] | tuple[Any, ...] | None = None
+    level: float | tuple[float, ...] = 0.25
+    pretrain_epochs: int | str = "auto"
+    # dense layers made here, each with weights of its own: no parameters
+    convolutional: bool | str = field(default=False, init=False)
+    encoder: nn.Module | None = field(default=None, init=False)
+    decoder: nn.Module | None = field(default=None, init=False)
+    tied: bool = field(default=False, init=False)
 
     def _check(self) -> None:
         super()._check()
-        check_loss(self)
         check_number(self, "pretrain_epochs", integer=True, low=1, choices=["auto"])
 
     def _layers(self) -> list[tuple[Any, float]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,12 +19,13 @@ from ..data.memory import MemorySource
 from ..data.source import Source
 from ..errors import ArgumentError
 from ..rng import generator
-from ..train import Batch, Training
-from ..typing import Array, Seed
+from ..train import Batch
+from ..typing import Array
+from .architecture import mirrored
+from .classifier import Classifiable
 from .coder import Coder, dtype_of, weighted_mean
 from .estimator import CELLS, CoderEstimator
 from .inputs import Cells, Inputs, Judge, NumberLoss, losses, over
-from .nets import Activation
 from .noise import RowNoise
 from .rows import Given
 
@@ -119,7 +121,8 @@ def log_weights(coder: GaussianCoder, judge: Judge, cells: Cells, q: Posterior, 
     return log_ratio(q, z, noise) - judge(output, cells)
 
 
-class VAE(CoderEstimator):
+@dataclass(eq=False, repr=False, kw_only=True)
+class VAE(Classifiable, CoderEstimator):
     """p(x) = ∫ p(x | z) N(z; 0, I) dz with a network for p(x | z), and q(z | x) = N(μ(x), diag σ²(x)) by another.
 
     Trained to make the bound E_q[log p(x | z)] - β KL(q(z | x) ‖ N(0, I)) ≤ log p(x) large (Kingma and Welling 2014;
@@ -154,44 +157,10 @@ class VAE(CoderEstimator):
     ((1000, 2), True)
     """
 
-    coder_: GaussianCoder
-
-    def __init__(
-        self,
-        hidden_sizes: tuple[int, ...] | str = "auto",
-        *,
-        likelihood: str = "auto",
-        beta: float = 1.0,
-        n_importance: int = 1,
-        resample: bool = False,
-        activation: Activation = "relu",
-        convolutional: bool | str = "auto",
-        encoder: nn.Module | None = None,
-        decoder: nn.Module | None = None,
-        scale: str | None = "auto",
-        epochs: int | str = "auto",
-        batch_size: int | str = "auto",
-        learning_rate: float = 1e-3,
-        training: Training | None = None,
-        device: str = "auto",
-        random_state: Seed = None,
-    ) -> None:
-        self.hidden_sizes = hidden_sizes
-        self.likelihood = likelihood
-        self.beta = beta
-        self.n_importance = n_importance
-        self.resample = resample
-        self.activation = activation
-        self.convolutional = convolutional
-        self.encoder = encoder
-        self.decoder = decoder
-        self.scale = scale
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.training = training
-        self.device = device
-        self.random_state = random_state
+    likelihood: str = "auto"
+    beta: float = 1.0
+    n_importance: int = 1
+    resample: bool = False
 
     def score_samples(self, X: object, n_samples: int = 100) -> Any:
         """log 1/S Σ_s p(x, z_s) / q(z_s | x) [n], z_s ~ q(z | x): a bound on log p(x), tight for many samples S.
@@ -247,7 +216,8 @@ class VAE(CoderEstimator):
         """x ~ p(x | z), given its mean."""
         if self.likelihood_ == "bernoulli":
             return (torch.from_numpy(rng.random(tuple(x.shape))) < x).to(x)
-        sd = self.coder_.log_sd.detach().exp().cpu()
+        coder: Any = self.coder_
+        sd: Tensor = coder.log_sd.detach().exp().cpu()
         return x + sd * torch.from_numpy(rng.standard_normal(tuple(x.shape))).to(x)
 
     # What is the VAE's own.
@@ -288,23 +258,22 @@ class VAE(CoderEstimator):
     def _link(self) -> str:
         return "sigmoid" if self.likelihood_ == "bernoulli" else "identity"
 
-    def _build(self) -> Coder:
-        if self.encoder is not None:
-            encoder, decoder = copy.deepcopy(self.encoder), copy.deepcopy(self.decoder)
+    def _build(self) -> GaussianCoder:
+        if self.encoder is not None and self.decoder is not None:
+            nets = copy.deepcopy(self.encoder), copy.deepcopy(self.decoder)
         else:
-            widths = self._widths()
-            encoder, decoder = self._nets(widths, 2 * widths[-1], "identity")
-        return GaussianCoder(self._inputs(), encoder, decoder, self.layout_.d)
+            sizes = self._widths()
+            nets = mirrored(self.layout_, sizes, 2 * sizes[-1], self.activation, convolves=self._convolves())
+        return GaussianCoder(self._inputs(), *nets, self.layout_.d)
 
     def _judge(self) -> Judge:
         return self._judge_of(self.coder_)
 
-    def _judge_of(self, coder: GaussianCoder) -> Judge:
+    def _judge_of(self, coder: Any) -> Judge:
         if self.likelihood_ == "bernoulli":
             return Judge(self.layout_, losses("cross_entropy", "sigmoid"))
         return Judge(self.layout_, gaussian(lambda: coder.log_sd))
 
     def _objective(self) -> nn.Module:
-        return Evidence(
-            self.coder_, self._judge(), self.gaps_, float(self.beta), int(self.n_importance), bool(self.resample)
-        )
+        coder: Any = self.coder_
+        return Evidence(coder, self._judge(), self.gaps_, float(self.beta), int(self.n_importance), bool(self.resample))

@@ -40,6 +40,20 @@ def page(findings: Mapping[str, Any]) -> str:
     figures = {key: _slim(p.figure) for key, p in drawn.items()}
     if findings["conditional"]["columns"]:
         figures["conditional"] = findings["conditional"]
+    return rendered(
+        "page.html.j2",
+        figures,
+        f=findings,
+        figures=drawn,
+        histogram=histogram,
+        levels=levels,
+        COLUMNS=COLUMNS,
+        OPEN=OPEN,
+    )
+
+
+def rendered(template: str, data: Mapping[str, Any], style: str = "", **given: Any) -> str:
+    """A page from its template, with script, style and the data of its figures inside."""
     script = "".join(_file(name) for name in ("conditional.js", "page.js")).rstrip("\n")
     library, allowed = plotly()
     environment = Environment(
@@ -57,19 +71,14 @@ def page(findings: Mapping[str, Any]) -> str:
         "colour": colour,
         "capital": words.capital,
     }
-    return environment.get_template("page.html.j2").render(
-        f=findings,
-        figures=drawn,
-        packed=pack(json.dumps(figures, separators=(",", ":"), allow_nan=False).encode()),
+    return environment.get_template(template).render(
+        packed=pack(json.dumps(data, separators=(",", ":"), allow_nan=False).encode()),
         library=library,
         policy=f"default-src 'none'; script-src {digest(script.encode())} {allowed}; style-src 'unsafe-inline'; "
         "img-src data: blob:",
-        style=_file("page.css"),
+        style=_file("page.css") + style,
         script=script,
-        histogram=histogram,
-        levels=levels,
-        COLUMNS=COLUMNS,
-        OPEN=OPEN,
+        **given,
     )
 
 

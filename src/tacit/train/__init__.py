@@ -4,8 +4,8 @@ It knows of no model. A step may hold one optimiser or several, chains or averag
 ``train`` once for each.
 """
 
+from .callbacks import Report as Report
 from .loop import Batches as Batches
-from .loop import Report as Report
 from .loop import Run as Run
 from .loop import Step as Step
 from .loop import Training as Training

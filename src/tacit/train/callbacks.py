@@ -1,15 +1,29 @@
-"""Those who hear how training goes: a bar, a CSV file, TensorBoard."""
+"""What is heard of training as it goes, and who hears it: a bar, a CSV file, TensorBoard."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from ..errors import ArgumentError, MissingExtraError
 
-if TYPE_CHECKING:
-    from .loop import Report
+
+class Report(NamedTuple):
+    """What a callback hears: the mean of each scalar since the last report, or, at the end of an epoch, over it."""
+
+    stage: str
+    epoch: int  # counted from 1
+    epochs: int
+    batch: int  # batches done of this epoch
+    batches: int
+    values: dict[str, float]
+    ended: bool  # the epoch
+    seconds: float  # since the stage began, over all resumed runs
+
+
+Callback = Callable[[Report], bool | None]  # True asks the loop to stop
 
 
 class CSVLog:

@@ -10,8 +10,8 @@ import torch
 from ..errors import ArgumentError, MissingExtraError
 
 
-def find_device(name: str) -> torch.device:
-    """The device called ``name``; "auto" is a GPU if there is one.
+def find_device(name: str, else_cpu: bool = False) -> torch.device:
+    """The device called ``name``; "auto" is a GPU if there is one. Where there is none so called, an error or the CPU.
 
     >>> find_device("cpu")
     device(type='cpu')
@@ -25,6 +25,8 @@ def find_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, TypeError) as error:
+        if else_cpu:
+            return torch.device("cpu")
         raise ArgumentError(f"there is no device {name!r} here ({str(error).splitlines()[0]})") from None
     return device
 

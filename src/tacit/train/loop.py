@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import TrainingError
-from .callbacks import ProgressBar, writer
+from .callbacks import Callback, ProgressBar, Report, writer
 from .checkpoint import Checkpoint
 from .diagnosis import likely_cause
 from .state import copied, random_state, set_random_state
@@ -46,22 +46,6 @@ class Batches(Protocol):
     def batches(
         self, size: int, seed: int, epoch: int, start: int = 0, rank: int = 0, world: int = 1
     ) -> Iterator[Any]: ...
-
-
-class Report(NamedTuple):
-    """What a callback hears: the mean of each scalar since the last report, or, at the end of an epoch, over it."""
-
-    stage: str
-    epoch: int  # counted from 1
-    epochs: int
-    batch: int  # batches done of this epoch
-    batches: int
-    values: dict[str, float]
-    ended: bool  # the epoch
-    seconds: float  # since the stage began, over all resumed runs
-
-
-Callback = Callable[[Report], bool | None]  # True asks the loop to stop
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -42,16 +42,26 @@ class Tensors:
         self, size: int, seed: int, epoch: int, start: int = 0, rank: int = 0, world: int = 1
     ) -> Iterator[Batch]:
         """As ``Source.batches``: the same rows in the same order."""
-        if not 0 <= rank < world <= size:
-            raise ArgumentError(f"batches of {size} rows cannot be dealt to process {rank} of {world}")
-        device = self.rows.x.device
-        shuffled = torch.from_numpy(self.order[np.random.default_rng((seed, epoch)).permutation(self.n)]).to(device)
-        for lo in range(start * size, self.n, size):
-            at = shuffled[lo : lo + size]
-            if len(at) >= world:
-                at = at[rank::world] if world > 1 else at
-                x, *others = self.rows
-                yield Batch(x.index_select(0, at), *(p if p is None else p.index_select(0, at) for p in others))
+        shuffled = torch.from_numpy(permuted(self.order, seed, epoch)).to(self.rows.x.device)
+        for at in deal(shuffled, size, start, rank, world):
+            x, *others = self.rows
+            yield Batch(x.index_select(0, at), *(p if p is None else p.index_select(0, at) for p in others))
+
+
+def permuted(order: Array, seed: int, epoch: int) -> Array:
+    """The row numbers in the order of an epoch [n]."""
+    out: Array = order[np.random.default_rng((seed, epoch)).permutation(len(order))]
+    return out
+
+
+def deal(shuffled: Any, size: int, start: int, rank: int, world: int) -> Iterator[Any]:
+    """The row numbers of each batch from ``start`` on that process ``rank`` has."""
+    if not 0 <= rank < world <= size:
+        raise ArgumentError(f"batches of {size} rows cannot be dealt to process {rank} of {world}")
+    for lo in range(start * size, len(shuffled), size):
+        at = shuffled[lo : lo + size]
+        if len(at) >= world:
+            yield at[rank::world]
 
 
 class Blocks:
