@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .cluster.kmeans import KMeans as KMeans
+    from .cluster.minibatch import MiniBatchKMeans as MiniBatchKMeans
     from .data.files import scan as scan
     from .data.source import as_source as as_source
     from .data.table import Table as Table
+    from .decomposition.factor import PPCA as PPCA
+    from .decomposition.factor import FactorAnalysis as FactorAnalysis
     from .decomposition.pca import PCA as PCA
     from .energy.bernoulli import BernoulliRBM as BernoulliRBM
     from .energy.rbm import RBM as RBM
@@ -38,10 +41,12 @@ _WHERE = {  # public name -> module; imported when first used
     "BernoulliRBM": "energy.bernoulli",
     "DenoisingAutoencoder": "neural.autoencoder",
     "Exploration": "exploration",
+    "FactorAnalysis": "decomposition.factor",
     "GaussianMixture": "mixture.gaussian",
     "JointMixture": "mixture.joint",
     "NetworkClassifier": "neural.classifier",
     "PCA": "decomposition.pca",
+    "PPCA": "decomposition.factor",
     "RBM": "energy.rbm",
     "StackedAutoencoder": "neural.stacked",
     "Table": "data.table",
@@ -49,6 +54,7 @@ _WHERE = {  # public name -> module; imported when first used
     "VAE": "neural.vae",
     "as_source": "data.source",
     "KMeans": "cluster.kmeans",
+    "MiniBatchKMeans": "cluster.minibatch",
     "explore": "exploration",
     "explore_pictures": "findings.pictures",
     "load": "persist",

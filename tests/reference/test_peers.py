@@ -5,7 +5,7 @@ import pytest
 import tacit
 from reference import peers
 
-KEYS = ["gaussian_mixture", "k_means", "pca"]
+KEYS = ["gaussian_mixture", "k_means", "mini_batch_k_means", "pca"]
 
 
 @pytest.mark.parametrize("key", [k for k in KEYS if peers.peer(k).name in tacit.__all__])

@@ -21,9 +21,10 @@ from ..em.engine import Fit, em
 from ..errors import ArgumentError
 from ..rng import generator
 from ..typing import Array, Doubles, Floats, Seed
+from . import medians
 from .lloyd import Lloyd as Lloyd
 from .pruning import ALWAYS, Pruned, usual
-from .seeding import plus_plus, random_rows, unit
+from .seeding import parallel, plus_plus, random_rows, unit
 
 
 def _centers_of(model: object) -> Any:
@@ -40,15 +41,16 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
     Parameters
     ----------
     n_clusters : int, K.
-    init : "k-means++" (greedy), "random" rows, an array [K, d], a callable ``(X, n_clusters, random_state)``, or a
-        fitted model with ``cluster_centers_`` or ``means_``.
+    init : "k-means++" (greedy), "k-means||" (few passes, for many clusters), "random" rows, an array [K, d], a callable
+        ``(X, n_clusters, random_state)``, or a fitted model with ``cluster_centers_`` or ``means_``.
     n_init : runs from different starts, of which the best is kept; "auto" is 1, or 10 for "random" and callables.
     max_iter : the most steps of a run.
     tol : a run ends when the squared shift of all centres is at most ``tol`` times the mean variance of the features.
     verbose, copy_x : as in scikit-learn. X is never changed.
     algorithm : "lloyd", or "elkan" with bounds that spare most rows the comparison with most centres and give the same
         answer; "auto" begins the bounds when they pay. Dense rows in memory only; elsewhere all are "lloyd".
-    metric : "euclidean", or "cosine" for spherical k-means: rows and centres are scaled to unit length.
+    metric : "euclidean"; "cosine" for spherical k-means: rows and centres are scaled to unit length; or "l1" for sums
+        of absolute differences, whose best centres are medians (dense rows in memory only).
     trace : keep the centres of every pass in ``trace_``.
 
     Attributes
@@ -72,6 +74,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
     >>> sorted(model.cluster_centers_.tolist())
     [[1.0, 2.0], [10.0, 2.0]]
     """
+
+    _metrics: tuple[str, ...] = ("euclidean", "cosine", "l1")
 
     def __init__(
         self,
@@ -111,13 +115,15 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
         rng = generator(self.random_state)
         start, runs = self._start(source)
         labels = np.empty(n, dtype=np.int32)
-        lloyd = Lloyd(K, self.metric, labels=labels)
+        lloyd = Lloyd(K, "cosine" if self.metric == "cosine" else "euclidean", labels=labels)
+        if self.metric == "l1" and not (isinstance(source, MemorySource) and source.block.csr is None):
+            raise ArgumentError("metric='l1' takes medians of the rows, which must be dense and in memory")
         if self.tol > 0:
             lloyd = replace(lloyd, tol=self.tol * lloyd.scale(source))
         best: Fit[Doubles] | None = None
         for _ in range(runs):
             params = self._checked(start(rng), d)
-            model = self._model(lloyd, source)
+            model: Any = self._model(lloyd, source)
             if self.verbose:
                 print("Initialization complete")
             fit = em(
@@ -157,23 +163,31 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
 
     def predict(self, X: Any) -> Array:
         """The nearest centre of each row."""
-        source = self._known_rows(X)
-        return source.map(partial(kernels.assign, centers=self._centers(), metric=self.metric))
+        source, centers = self._known_rows(X), self._centers()
+        if self.metric == "l1":
+            return source.map(lambda block: medians.assign(block, centers)[0])
+        return source.map(partial(kernels.assign, centers=centers, metric=self.metric))
 
     def transform(self, X: Any) -> Floats:
         """The distance of each row to each centre [n, K]."""
-        source = self._known_rows(X)
-        return source.map(partial(kernels.distances, centers=self._centers(), metric=self.metric))
+        source, centers = self._known_rows(X), self._centers()
+        if self.metric == "l1":
+            return source.map(lambda block: medians.distances(block, centers).astype(block.dtype))
+        return source.map(partial(kernels.distances, centers=centers, metric=self.metric))
 
     def score_samples(self, X: Any) -> Doubles:
         """Minus the squared distance of each row to its centre [n]: higher is more typical."""
         source = self._known_rows(X)
+        if self.metric == "l1":
+            return -source.map(lambda block: medians.assign(block, self._centers())[1])
         return -source.map(partial(kernels.least, centers=self._centers(), metric=self.metric))
 
     def score(self, X: Any, y: object = None, sample_weight: Any = None) -> float:
         """Minus the inertia of the rows of X."""
         source = self._known_rows(X, sample_weight)
         centers = self._centers()
+        if self.metric == "l1":
+            return -float(source.weight @ source.map(lambda block: medians.assign(block, centers)[1]))
         return float(source.reduce(lambda block: kernels.nearest(block, centers, metric=self.metric)).objective)
 
     def fit_predict(self, X: Any, y: object = None, sample_weight: Any = None) -> Array:
@@ -201,20 +215,23 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
         return tags
 
     def _check_arguments(self) -> None:
-        check_number(self, "n_clusters", integer=True, low=1)
-        check_number(self, "n_init", integer=True, low=1, choices=["auto"])
-        check_number(self, "max_iter", integer=True, low=1)
-        check_number(self, "tol", low=0)
+        self._check_common()
         check_choice(self, "algorithm", ["auto", "lloyd", "elkan"])
-        check_choice(self, "metric", ["euclidean", "cosine"])
-        if isinstance(self.init, str):
-            check_choice(self, "init", ["k-means++", "random"])
         if self.algorithm == "elkan" and self.n_clusters == 1:
             warnings.warn(
                 "algorithm='elkan' doesn't make sense for a single cluster. Using 'lloyd' instead.",
                 RuntimeWarning,
                 stacklevel=3,
             )
+
+    def _check_common(self) -> None:
+        check_number(self, "n_clusters", integer=True, low=1)
+        check_number(self, "n_init", integer=True, low=1, choices=["auto"])
+        check_number(self, "max_iter", integer=True, low=1)
+        check_number(self, "tol", low=0)
+        check_choice(self, "metric", self._metrics)
+        if isinstance(self.init, str):
+            check_choice(self, "init", ["k-means++", "k-means||", "random"])
 
     def _known_rows(self, X: Any, weight: Any = None) -> Source:
         check_is_fitted(self)
@@ -224,8 +241,10 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
         centers = np.ascontiguousarray(self.cluster_centers_, dtype=np.float64)
         return unit(centers) if self.metric == "cosine" else centers
 
-    def _model(self, lloyd: Lloyd, source: Source) -> Lloyd:
-        """With bounds where they may pay: dense rows in memory, Euclidean distances."""
+    def _model(self, lloyd: Lloyd, source: Source) -> Lloyd | medians.KMedians:
+        """Medians for L1; with bounds where they may pay: dense rows in memory, Euclidean distances."""
+        if self.metric == "l1":
+            return medians.KMedians(lloyd.K, lloyd.tol, lloyd.labels)
         dense = isinstance(source, MemorySource) and source.block.csr is None
         if self.algorithm == "lloyd" or self.metric != "euclidean" or self.n_clusters < 2 or not dense:
             return lloyd
@@ -236,8 +255,11 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
         """How a run gets its first centres, and how many runs there are."""
         K, init = self.n_clusters, self.init
         if isinstance(init, str):
-            seed = plus_plus if init == "k-means++" else random_rows
-            runs = (1 if init == "k-means++" else 10) if self.n_init == "auto" else self.n_init
+            runs = (10 if init == "random" else 1) if self.n_init == "auto" else self.n_init
+            if self.metric == "l1":
+                pick = medians.random_rows if init == "random" else medians.plus_plus
+                return lambda rng: pick(source, K, rng), runs
+            seed = {"k-means++": plus_plus, "k-means||": parallel, "random": random_rows}[init]
             return lambda rng: seed(source, K, rng, metric=self.metric), runs
         model = _centers_of(init)
         if model is None and callable(init):

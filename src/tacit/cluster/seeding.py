@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import kernels
 from ..data.block import Block
+from ..data.memory import MemorySource
 from ..data.source import Source
 from ..rng import draw
 from ..typing import Array, Doubles, Floats
@@ -86,6 +87,51 @@ def plus_plus(source: Source, K: int, rng: np.random.Generator, *, metric: str =
     return _continue(source, K, rng, metric, seeds, closest, trials)
 
 
+def parallel(
+    source: Source,
+    K: int,
+    rng: np.random.Generator,
+    *,
+    metric: str = "euclidean",
+    rounds: int = 5,
+    oversampling: float = 2.0,
+) -> Doubles:
+    """k-means‖ seeds [K, d]: a few passes, each drawing about ``oversampling`` · K rows at once.
+
+    A row is drawn with probability min(1, ℓ w D²(x) / Σ w D²); the candidates, weighted by the rows nearest to them,
+    are then reduced to K by greedy k-means++ and Lloyd's steps. Bahmani, Moseley, Vattani, Kumar and Vassilvitskii
+    (2012), "Scalable k-means++", algorithm 2.
+    """
+    if K == 1:
+        return _row(source, sample(source, 1, rng), metric)
+    seeds = _row(source, sample(source, 1, rng), metric)
+    closest, order = Closest(source, metric, seeds), source.order
+    for _ in range(rounds):
+        if not closest.cost > 0:
+            break
+        mass = (closest.squared * source.weight if source.weighted else closest.squared)[order]
+        expected = np.cumsum(oversampling * K * np.asarray(mass, np.float64) / closest.cost)
+        # systematic draws in hash order: a row of mass m is taken when the cumulative sum passes u + 0, 1, 2, ...
+        passed = np.floor(expected - rng.random())
+        rows = order[np.flatnonzero(np.diff(passed, prepend=-1.0) > 0)]
+        if len(rows):
+            found = _row(source, rows, metric)
+            seeds = np.concatenate([seeds, found])
+            closest.cost = float(closest.costs(found, keep=True)[-1])
+    if len(seeds) <= K:
+        return _continue(source, K, rng, metric, [seeds], closest, 1) if len(seeds) < K else seeds
+    weight = source.reduce(lambda block: kernels.nearest(block, seeds, metric=metric)).counts
+    few = MemorySource(Block(0, seeds, weight=weight))
+    start = plus_plus(few, K, rng, metric=metric)
+    for _ in range(20):
+        sums = kernels.nearest(few.block, start, metric=metric)
+        step = sums.sums / np.where(sums.counts > 0, sums.counts, 1)[:, None]
+        start = unit(start + step) if metric == "cosine" else start + step
+        if not np.abs(step).max() > 1e-9 * np.abs(start).max():
+            break
+    return start
+
+
 def random_rows(source: Source, K: int, rng: np.random.Generator, *, metric: str = "euclidean") -> Doubles:
     """K rows with different contents, drawn with probability proportional to weight."""
     source, seeds = source.few, dict[bytes, Doubles]()
@@ -114,10 +160,10 @@ def _continue(
     closest: Closest | None,
     trials: int,
 ) -> Doubles:
-    while closest is not None and len(seeds) < K:
+    while closest is not None and sum(map(len, seeds)) < K:
         candidates = _row(source, closest.sample(trials, rng), metric)
         best = int(closest.costs(candidates).argmin()) if trials > 1 else 0
         seeds.append(candidates[best : best + 1])
-        if len(seeds) < K:
+        if sum(map(len, seeds)) < K:
             closest.add(seeds[-1])
     return np.concatenate(seeds)

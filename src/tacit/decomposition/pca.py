@@ -24,7 +24,12 @@ from ..data.source import Source
 from ..errors import ArgumentError
 from ..kernels.sums import Moments
 from ..linalg import eigh, fix_signs, one_thread
+from ..rng import generator
+from ..stats import add
 from ..typing import Array, Doubles, Floats
+
+WIDE = 3000  # columns (or rows) up to which a square matrix of them is decomposed
+KRYLOV = 6  # further passes of the block solver
 
 
 class Spectrum(NamedTuple):
@@ -105,6 +110,78 @@ def by_rows(source: Source, some: Block, scaled: bool, k: int | None) -> Spectru
         return None
     directions = kernels.project(across, zero, U / np.sqrt(squares)).T
     return Spectrum(mean, scale, _per(squares, weight), directions, trace, weight)
+
+
+def by_block(source: Source, scale: Doubles | None, mean: Doubles, total: float, k: int, seed: Any) -> Spectrum:
+    """The first k from products C Q of the covariance with a few columns Q [d, l]: a pass each, no d x d matrix.
+
+    Block Krylov: C is projected on the span of Q, CQ, C²Q, ..., which holds its leading directions to nearly all digits
+    (Musco and Musco 2015, algorithm 2). Rows may be sparse: centring is done on the products.
+    """
+    d, weight = len(mean), float(source.weight.sum())
+    l = min(k + 10, d)
+    Q = np.linalg.qr(generator(seed).standard_normal((d, l)))[0]
+
+    def product(Q: Doubles) -> Doubles:
+        """C Q [d, l]."""
+        A = Q if scale is None else Q / scale[:, None]
+        CQ: Doubles = source.reduce(lambda block: _scatter(block, mean, A), rows=65536) * _per(1.0, weight)
+        return CQ if scale is None else CQ / scale[:, None]
+
+    spans, images = [Q], [product(Q)]
+    for _ in range(KRYLOV):
+        Q = images[-1]
+        for _ in range(2):  # Gram-Schmidt, twice
+            for S in spans:
+                Q = Q - S @ (S.T @ Q)
+            Q = np.linalg.qr(Q)[0]
+        spans.append(Q)
+        images.append(product(Q))
+        if sum(S.shape[1] for S in spans) + l > d:
+            break
+    V, CV = np.concatenate(spans, axis=1), np.concatenate(images, axis=1)
+    H = V.T @ CV
+    values, U = eigh(np.ascontiguousarray((H + H.T) / 2), k)
+    return Spectrum(mean, scale, np.maximum(values, 0), (V @ U).T, total, weight)
+
+
+def _scatter(block: Block, mean: Doubles, A: Doubles) -> Doubles:
+    """Σ w (x - μ) (x - μ)ᵀ A [d, l]."""
+    if block.csr is None:
+        z = kernels.project(block, mean, A).astype(np.float64) * block.w[:, None]
+        x: Any = block.x
+        return np.asarray(x.T @ z.astype(x.dtype), np.float64) - np.outer(mean, z.sum(axis=0))
+    rows = csr_of(block)
+    z = (rows @ A - mean @ A) * block.w[:, None]
+    return np.asarray(rows.T @ z) - np.outer(mean, z.sum(axis=0))
+
+
+def csr_of(block: Block) -> Any:
+    """A sparse block as SciPy's matrix [b, d]."""
+    import scipy.sparse as sp
+
+    assert block.csr is not None
+    data, indices, indptr, d = block.csr
+    lo, hi = int(indptr[0]), int(indptr[-1])
+    return sp.csr_matrix((data[lo:hi], indices[lo:hi], indptr - lo), shape=(block.n, d))
+
+
+def column_moments(source: Source, some: Block) -> tuple[Doubles, Doubles, float]:
+    """The mean and the variance of each column [d], with divisor n - 1, and Σ w."""
+    if some.csr is None:
+        shift = guess(some)
+        sums = source.reduce(lambda block: kernels.column_moments(block, shift))
+        weight = float(source.weight.sum())
+        mean = sums.sum / weight
+        return shift + mean, _per(np.maximum(sums.square - weight * mean**2, 0), weight), weight
+
+    def both(block: Block) -> tuple[Doubles, Doubles]:
+        rows = csr_of(block)
+        return np.asarray(block.w @ rows, np.float64).ravel(), np.asarray(block.w @ rows.multiply(rows)).ravel()
+
+    first, second = source.reduce(both)
+    weight = float(source.weight.sum())
+    return first / weight, _per(np.maximum(second - first**2 / weight, 0), weight), weight
 
 
 def by_svd(source: Source, some: Block, scaled: bool) -> Spectrum:
@@ -193,9 +270,12 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
     svd_solver : {"auto", "full", "covariance_eigh", "arpack", "randomized"}
         "full" decomposes the centred rows themselves, "covariance_eigh" their covariance; "auto" takes the covariance,
         or, for fewer rows than columns, the Gram matrix of the rows. The names of scikit-learn's approximate solvers
-        give the exact answer that they approximate, by the way of "auto".
-    tol, iterated_power, n_oversamples, power_iteration_normalizer, random_state
-        Accepted so that code written for scikit-learn runs; nothing here is approximate or random.
+        give the exact answer that they approximate, by the way of "auto". Only where that matrix would have more than
+        3,000 columns are a few components found by a block Krylov method, in 7 passes, sparse rows included.
+    random_state
+        Of the block solver's start; 0 if None.
+    tol, iterated_power, n_oversamples, power_iteration_normalizer
+        Accepted so that code written for scikit-learn runs.
     scale : bool
         Divide each column by its standard deviation first (the components of the correlation matrix).
 
@@ -273,12 +353,22 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         rank = min(rows, d)
         k = self._count(rows, d)
         found = None
-        if self.svd_solver == "full":
+        if self._block(rows, d, k, some):
+            mean, variance, _ = column_moments(source, some)
+            scale = _scale(variance) if self.scale else None
+            total = float((variance if scale is None else variance / scale**2).sum())
+            assert k is not None
+            found = by_block(source, scale, mean, total, k, 0 if self.random_state is None else self.random_state)
+        elif self.svd_solver == "full":
             found = by_svd(source, some, self.scale)
         elif rows < d and self.svd_solver != "covariance_eigh" and some.csr is None:
             found = by_rows(source, some, self.scale, k) or by_svd(source, some, self.scale)
         else:
             found = by_columns(source, some, self.scale, k)
+        self._keep(found, n, k, rank, some.dtype)
+        return source
+
+    def _keep(self, found: Spectrum, n: int, k: int | None, rank: int, dtype: Any) -> None:
         mean, scale, variances, directions, total, weight = found
         if k is None:
             k = self._count_from(variances[:rank], weight)
@@ -287,12 +377,52 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         self.n_components_ = k
         self.mean_ = mean
         self.scale_ = scale
-        self.components_ = fix_signs(directions[:k]).astype(some.dtype, order="C", copy=False)
+        self.components_ = fix_signs(directions[:k]).astype(dtype, order="C", copy=False)
         self.explained_variance_ = kept
         self.explained_variance_ratio_ = kept / total if total > 0 else np.zeros(k)
         self.singular_values_ = np.sqrt(kept * max(weight - 1, 0))
         self.noise_variance_ = max(0.0, float(total - kept.sum()) / (rank - k)) if k < rank else 0.0
-        return source
+
+    def _block(self, n: int, d: int, k: int | None, some: Block) -> bool:
+        """Whether square matrices are too large for an exact answer, and few enough components are wanted."""
+        if self.svd_solver in ("full", "covariance_eigh") or not k:
+            return False
+        small = d if some.csr is not None else min(n, d)
+        return small > WIDE and 10 * (k + 10) < min(n, d)
+
+    def partial_fit(self, X: object, y: object = None, *, sample_weight: object = None) -> PCA:
+        """Learn from further rows: afterwards the answer is that of ``fit`` on all rows so far, exactly.
+
+        What is kept between calls is Σ w, Σ w (x - s) and Σ w (x - s)(x - s)ᵀ [d, d] about a shift s near the first
+        rows' mean, so that batches may have any size, one row included.
+        """
+        first = not hasattr(self, "_sums")
+        if first:
+            self._check_parameters(X)
+        source = self._rows(X, reset=first, weight=sample_weight, sparse=True)
+        some = source.take(np.arange(0, source.shape[0], -(-source.shape[0] // 512)))
+        if first:
+            self._shift, self._sums, self.n_samples_ = guess(some), None, 0
+        shift: Doubles = self._shift
+        new = source.reduce(lambda block: kernels.moments(block, shift))
+        self._sums = new if self._sums is None else add(self._sums, new)
+        weight, total, outer = self._sums
+        n, d = self.n_samples_ + source.shape[0], len(shift)
+        C = (outer - np.outer(total, total / weight)) * _per(1.0, weight)
+        scale = _scale(C.diagonal()) if self.scale else None
+        if scale is not None:
+            C = C / scale / scale[:, None]
+        trace = max(0.0, float(C.trace()))
+        k = self._count(max(n, 1), d) if n >= min(d, self._least()) else min(n, d)
+        values, vectors = eigh(C, k)
+        found = Spectrum(shift + total / weight, scale, np.maximum(values, 0), vectors.T, trace, weight)
+        self._keep(found, n, k, min(max(n, 1), d), some.dtype)
+        return self
+
+    def _least(self) -> int:
+        """Rows below which the components that were asked for cannot be told yet."""
+        k = self.n_components
+        return int(k) if isinstance(k, Integral) else 0
 
     def _check_parameters(self, X: object) -> None:
         k = self.n_components
