@@ -53,8 +53,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
 
 def _heading(X: object, source: Source) -> object:
-    """What scikit-learn looks at for names and width: X itself, or an empty table for a path or a source."""
-    if not isinstance(X, str | PathLike | Source):
+    """What scikit-learn looks at for names and width: X itself, or an empty table where X is elsewhere."""
+    if source.here and not isinstance(X, str | PathLike | Source):
         return X
     if source.columns is None:
         return np.empty((0, source.shape[1]))

@@ -114,13 +114,14 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
             raise ArgumentError(f"n_samples={n} should be >= n_clusters={K}.")
         rng = generator(self.random_state)
         start, runs = self._start(source)
-        labels = np.empty(n, dtype=np.int32)
+        labels = np.empty(n, dtype=np.int32) if source.here else None
         lloyd = Lloyd(K, "cosine" if self.metric == "cosine" else "euclidean", labels=labels)
         if self.metric == "l1" and not (isinstance(source, MemorySource) and source.block.csr is None):
             raise ArgumentError("metric='l1' takes medians of the rows, which must be dense and in memory")
         if self.tol > 0:
             lloyd = replace(lloyd, tol=self.tol * lloyd.scale(source))
         best: Fit[Doubles] | None = None
+        self.labels_: Any = None
         for _ in range(runs):
             params = self._checked(start(rng), d)
             model: Any = self._model(lloyd, source)
@@ -144,14 +145,17 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
                 print(f"Converged at iteration {fit.n_iter}: {why}.")
             # better by more than rounding: of runs that end alike, the first
             if best is None or fit.objective > best.objective * (1 - 1e-10):
-                best, self.labels_ = fit, labels.copy() if runs > 1 else labels
+                best = fit
+                self.labels_ = labels.copy() if labels is not None and runs > 1 else labels
         assert best is not None
-        self.cluster_centers_ = best.params.astype(next(iter(source.blocks())).dtype)
+        if labels is None:
+            self.labels_ = source.map(partial(kernels.assign, centers=best.params, metric=self.metric))
+        self.cluster_centers_ = best.params.astype(source.dtype)
         self.inertia_ = -float(best.stats.objective)
         self.n_iter_, self.history_, self.repairs_ = best.n_iter, best.history, best.repairs
         if self.trace:
             self.trace_ = np.array(best.trace)
-        distinct = int(np.count_nonzero(np.bincount(self.labels_, minlength=K)))
+        distinct = int(np.count_nonzero(best.stats.counts))
         if distinct < K:
             warnings.warn(
                 f"Number of distinct clusters ({distinct}) found smaller than n_clusters ({K}). "

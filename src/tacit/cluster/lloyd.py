@@ -68,7 +68,7 @@ class Lloyd(LatentModel[Doubles, Nearest]):
         """
         if stats.counts.all():
             return params, 0
-        empty = np.flatnonzero(stats.counts == 0)
+        source, empty = source.few, np.flatnonzero(stats.counts == 0)
         before = params - _steps(stats)
         closest = Closest(source, self.metric, params)
         moved, counts, repaired = params.copy(), stats.counts.copy(), 0

@@ -18,6 +18,10 @@ def rows_of(X: Any, *, gaps: bool, sparse: bool, name: str) -> Source:
     """The rows of anything that ``as_source`` takes."""
     if type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "fiub" and X.size:
         return _dense(X, gaps, name)
+    if type(X).__module__.startswith("dask") and hasattr(X, "to_delayed"):
+        from .dask import DaskSource
+
+        return DaskSource(X, gaps=gaps, name=name)
     if isinstance(X, np.memmap):
         return _mapped(X, gaps, sparse, name)
     if isinstance(X, str | PathLike):
@@ -36,6 +40,13 @@ def rows_of(X: Any, *, gaps: bool, sparse: bool, name: str) -> Source:
     return _checked(X, gaps, sparse, name)
 
 
+def memory_rows(X: Any) -> MemorySource:
+    """The rows of an array or a data frame that is in memory, gaps and all."""
+    source = rows_of(X, gaps=True, sparse=False, name="")
+    assert isinstance(source, MemorySource)
+    return source
+
+
 def recheck(source: MemorySource, *, gaps: bool, name: str, start: int = 0) -> None:
     """A source made elsewhere, such as a table: no gaps and no categories for a model that takes neither."""
     if gaps:
@@ -47,7 +58,7 @@ def recheck(source: MemorySource, *, gaps: bool, name: str, start: int = 0) -> N
     if isinstance(block.numbers, tuple):
         names = source.columns or tuple(map(str, range(block.d)))
         for key, column in zip(names, block.numbers, strict=True):
-            check_column(key, column, gaps, name)
+            check_column(repr(key), column, gaps, name)
     elif block.csr is None:
         _dense(block.numbers, gaps, name, start)
 
@@ -127,7 +138,7 @@ def _columns(columns: dict[str, Any], gaps: bool, name: str) -> MemorySource:
     if not n:
         raise InputError(f"Found array with 0 sample(s) (shape=(0, {len(cells)})) while a minimum of 1 is required.")
     for key, cell in columns.items():
-        check_column(key, cell, gaps, name)
+        check_column(repr(key), cell, gaps, name)
     one = grid(cells)
     return MemorySource(Block(0, cells if one is None else one), names)
 
@@ -146,7 +157,7 @@ def check_column(key: str, column: Column, gaps: bool, name: str, start: int = 0
         x = column.decode()
     for what, bad in (("infinity", np.isinf(x)), ("NaN", np.isnan(x))):
         if (what == "infinity" or not gaps) and bad.any():
-            refuse(what, start + int(np.flatnonzero(bad)[0]), repr(key), values.dtype, name)
+            refuse(what, start + int(np.flatnonzero(bad)[0]), key, values.dtype, name)
 
 
 def grid(columns: tuple[Column, ...]) -> Array | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -38,6 +38,10 @@ class MemorySource(Source):
             yield self.block[lo : lo + rows]
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.block.dtype
+
+    @property
     def size(self) -> int:
         csr = self.block.csr
         return super().size if csr is None else max(1, int(csr.indptr[-1] - csr.indptr[0]))
@@ -58,6 +62,12 @@ class MemorySource(Source):
         else:
             numbers = b.numbers[rows]
         return Block(0, numbers, None, codes, weight, known)
+
+    def checking(self, gaps: bool, name: str) -> Self:
+        from .arrays import recheck
+
+        recheck(self, gaps=gaps, name=name)
+        return self
 
     def weighing(self, weight: object = None, known: object = None) -> Self:
         """The same rows with these weights and known components; what is None stays as it is."""

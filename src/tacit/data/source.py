@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property, partial, reduce
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -49,6 +49,16 @@ class Source(ABC):
         return MemorySource(self.take(at))
 
     @property
+    def here(self) -> bool:
+        """Whether the blocks are seen by this process, so that what a function writes beside them is kept."""
+        return True
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The precision of the numbers."""
+        return next(iter(self.blocks())).dtype
+
+    @property
     def columns(self) -> tuple[str, ...] | None:
         """The names of the numeric columns, None where they have none."""
         return None
@@ -69,7 +79,7 @@ class Source(ABC):
     @cached_property
     def weight(self) -> Doubles:
         """The weights of all rows [n], ones where none were given."""
-        return self.map(lambda block: block.w)
+        return np.asarray(self.map(lambda block: block.w))
 
     @cached_property
     def weighted(self) -> bool:
@@ -106,7 +116,7 @@ class Source(ABC):
     @cached_property
     def order(self) -> Array:
         """The rows in the order of a hash of their content: random draws walk them so, never by position."""
-        return np.argsort(self.map(kernels.hash_rows), kind="stable")
+        return np.argsort(np.asarray(self.map(kernels.hash_rows)), kind="stable")
 
     def sample(self, m: int, rng: np.random.Generator) -> Array:
         """m row numbers, drawn with probability proportional to weight, with replacement."""
@@ -131,6 +141,14 @@ class Source(ABC):
             rows = shuffled[lo : lo + size]
             if len(rows) >= world:
                 yield self.take(rows[rank::world])
+
+    def checking(self, gaps: bool, name: str) -> Source:
+        """The same rows for a model called ``name``, which takes gaps or does not: what it cannot use is refused."""
+        return self
+
+    def weighing(self, weight: object = None, known: object = None) -> Source:
+        """The same rows with these weights and known components."""
+        raise InputError("rows in files bring their own weights: tacit.scan(path, weight=NAME OF THE COLUMN)")
 
     @abstractmethod
     def take(self, rows: Array) -> Block:
@@ -175,21 +193,11 @@ def as_source(
     ``gaps`` lets NaN through, ``sparse`` CSR; ``estimator`` is named in the messages. Arrays that are usable as they
     lie are not copied.
     """
-    from .arrays import recheck, rows_of
-    from .memory import MemorySource
-    from .stream import Stream
+    from .arrays import rows_of
 
     name = type(estimator).__name__ if estimator is not None else ""
-    source = X if isinstance(X, Source) else rows_of(X, gaps=gaps, sparse=sparse, name=name)
-    if source is X and isinstance(source, Stream):
-        source = source.checking(gaps, name)
-    if isinstance(source, MemorySource):
-        if source is X:
-            recheck(source, gaps=gaps, name=name)
-        return source.weighing(weight, known)
-    if weight is not None or known is not None:
-        raise InputError("rows in files bring their own weights: tacit.scan(path, weight=NAME OF THE COLUMN)")
-    return source
+    source = X.checking(gaps, name) if isinstance(X, Source) else rows_of(X, gaps=gaps, sparse=sparse, name=name)
+    return source if weight is None and known is None else source.weighing(weight, known)
 
 
 def check_weight(weight: object, n: int) -> Doubles | None:

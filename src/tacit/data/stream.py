@@ -88,7 +88,7 @@ class Stream(Source):
     def _check(self, block: Block) -> None:
         assert isinstance(block.numbers, tuple)
         for key, column in zip(self._columns, block.numbers, strict=True):
-            check_column(key, column, self.gaps, self.name, block.start)
+            check_column(repr(key), column, self.gaps, self.name, block.start)
         if block.weight is not None and not (np.isfinite(block.weight) & (block.weight >= 0)).all():
             row = int(np.flatnonzero(~(np.isfinite(block.weight) & (block.weight >= 0)))[0])
             raise InputError(

@@ -181,7 +181,8 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
             return labels
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the rows hold fewer distinct ones: repaired here
-            return KMeans(self.n_components, random_state=rng).fit(source).labels_
+            labels = KMeans(self.n_components, random_state=rng).fit(source).labels_
+            return labels
 
     def _keep(self, fit: Fit[MixtureParams]) -> None:
         θ: GaussianParams = fit.params.theta

@@ -1,0 +1,197 @@
+"""Rows on many machines: the partitions of a Dask array or data frame, each folded where it lies."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial, reduce
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..errors import InputError
+from ..stats import add
+from ..typing import Array, Doubles
+from .block import Block, Column, precision
+from .memory import MemorySource
+from .source import Source, check_weight
+from .stream import gathered
+
+S = TypeVar("S")
+
+
+class DaskSource(Source):
+    """Partitions of rows. What is learned goes out to them and sums come back, through a tree fixed by their number.
+
+    Where a client of ``dask.distributed`` is there, its workers do the work; else this process does, one partition
+    after another with all its threads. ``map`` is lazy and gives a Dask array.
+    """
+
+    def __init__(self, X: Any, *, gaps: bool = False, name: str = "") -> None:
+        import dask.array as da
+
+        self.X, self.gaps, self.name, self.sound = X, gaps, name, False
+        if isinstance(X, da.Array):
+            if X.ndim != 2:
+                raise InputError(f"Expected 2D array, got {X.ndim}D array instead")
+            if X.shape[1] == 0:
+                raise InputError("Found array with 0 feature(s) while a minimum of 1 is required.")
+            X = X if X.numblocks[1] == 1 else X.rechunk({1: -1})
+            self.parts: list[Any] = list(X.to_delayed()[:, 0])
+            self._columns, self.d = None, int(X.shape[1])
+            known: Sequence[float] = X.chunks[0]
+        else:
+            self.parts = list(X.to_delayed())
+            self._columns = tuple(map(str, X.columns))
+            self.d, known = len(self._columns), (np.nan,)
+        self.lengths = [int(n) for n in (self._lengths() if np.isnan(known).any() else known)]
+        if not sum(self.lengths):
+            raise InputError(f"Found array with 0 sample(s) (shape=(0, {self.d})) while a minimum of 1 is required.")
+        self.starts = np.cumsum([0, *self.lengths])
+        self.weights: list[Any] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return int(self.starts[-1]), self.d
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        return self._columns
+
+    @property
+    def here(self) -> bool:
+        return False
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        kinds = [self.X.dtype] if self._columns is None else list(self.X.dtypes)
+        return np.result_type(np.float16, *(precision(np.dtype(kind)) for kind in kinds))
+
+    def checking(self, gaps: bool, name: str) -> DaskSource:
+        other = copy.copy(self)
+        other.gaps, other.name, other.sound = gaps, name, False
+        return other
+
+    def weighing(self, weight: object = None, known: object = None) -> DaskSource:
+        if known is not None:
+            raise InputError("known components are for rows in memory")
+        other = copy.copy(self)
+        other.weights = self._dealt(weight)
+        return other
+
+    @property
+    def weighted(self) -> bool:
+        return self.weights is not None
+
+    def blocks(self, rows: int | None = None) -> Iterator[Block]:
+        for task in self._tasks(partial(_cut, rows)):
+            yield from run(task)[0]
+
+    def reduce(self, f: Callable[[Block], S], merge: Callable[[S, S], S] = add, rows: int | None = None) -> S:
+        import dask
+
+        sums = self._tasks(partial(_fold, f, merge, rows))
+        both = dask.delayed(merge, pure=False)
+        while len(sums) > 1:  # neighbours, two by two: the tree depends on their number alone
+            pairs = [both(*sums[i : i + 2]) for i in range(0, len(sums) - 1, 2)]
+            sums = pairs + sums[len(sums) & ~1 :]
+        total: S = run(sums[0])[0]
+        self.sound = True
+        return total
+
+    def map(self, f: Callable[[Block], Array], rows: int | None = None) -> Any:
+        import dask.array as da
+
+        like = f(Block(0, np.zeros((1, self.d))))
+        tasks = self._tasks(partial(_each, f, rows))
+        lengths = [n for n in self.lengths if n]
+        arrays = [
+            da.from_delayed(task, shape=(n, *like.shape[1:]), dtype=like.dtype)
+            for task, n in zip(tasks, lengths, strict=True)
+        ]
+        return da.concatenate(arrays)
+
+    def take(self, rows: Array) -> Block:
+        rows = np.asarray(rows, dtype=np.int64)
+        wanted, inverse = np.unique(rows, return_inverse=True)
+        if len(wanted) == 0:
+            return Block(0, np.empty((0, self.d)))
+        if wanted[0] < 0 or wanted[-1] >= self.shape[0]:
+            raise IndexError(f"rows lie between 0 and {self.shape[0] - 1}")
+        tasks = self._tasks(partial(_pick, wanted), only=np.searchsorted(self.starts, wanted, side="right") - 1)
+        return MemorySource(gathered(run(*tasks))).take(inverse)
+
+    def _tasks(self, f: Callable[[Block], Any], only: Array | None = None) -> list[Any]:
+        """f of each partition that has rows."""
+        import dask
+
+        work = dask.delayed(_block, pure=False)
+        check = None if self.sound else (self.gaps, self.name)
+        some = set(range(len(self.parts))) if only is None else set(np.asarray(only).tolist())
+        return [
+            work(part, f, int(self.starts[i]), self._columns, check, None if self.weights is None else self.weights[i])
+            for i, part in enumerate(self.parts)
+            if i in some and self.lengths[i]
+        ]
+
+    def _lengths(self) -> Sequence[int]:
+        import dask
+
+        return run(*(dask.delayed(len, pure=False)(part) for part in self.parts))
+
+    def _dealt(self, weight: object) -> list[Any]:
+        """The weights of each partition."""
+        if hasattr(weight, "to_delayed"):
+            (weight,) = run(weight)
+        w = check_weight(weight, self.shape[0])
+        assert w is not None
+        return [w[lo:hi] for lo, hi in zip(self.starts[:-1], self.starts[1:], strict=True)]
+
+
+def run(*tasks: Any) -> tuple[Any, ...]:
+    """The results, by the scheduler that the user has set up, else in this thread: the kernels have threads."""
+    import dask
+    from dask.base import get_scheduler
+
+    out: tuple[Any, ...] = dask.compute(*tasks, scheduler=None if get_scheduler() else "sync")
+    return out
+
+
+# What runs where the rows are.
+
+
+def _block(
+    part: Any,
+    f: Callable[[Block], S],
+    start: int,
+    columns: tuple[str, ...] | None,
+    check: tuple[bool, str] | None,
+    weight: Doubles | None,
+) -> S:
+    from .arrays import check_column, memory_rows
+
+    block = memory_rows(part).block
+    if check is not None:
+        gaps, name = check
+        cells = block.numbers if isinstance(block.numbers, tuple) else [Column(x) for x in block.numbers.T]
+        for key, column in zip(map(repr, columns) if columns else map(str, range(block.d)), cells, strict=True):
+            check_column(key, column, gaps, name, start)
+    return f(Block(start, block.numbers, weight=weight))
+
+
+def _cut(rows: int | None, block: Block) -> list[Block]:
+    return list(MemorySource(block).blocks(rows))
+
+
+def _fold(f: Callable[[Block], S], merge: Callable[[S, S], S], rows: int | None, block: Block) -> S:
+    return reduce(merge, map(f, _cut(rows, block)))
+
+
+def _each(f: Callable[[Block], Array], rows: int | None, block: Block) -> Array:
+    parts = [f(b) for b in _cut(rows, block)]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _pick(wanted: Array, block: Block) -> Block:
+    lo, hi = np.searchsorted(wanted, [block.start, block.start + block.n])
+    return MemorySource(block).take(wanted[lo:hi] - block.start)
