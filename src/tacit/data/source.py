@@ -105,7 +105,7 @@ class Source(ABC):
 
         m = max(1, SOME * self.shape[0] // self.size)
         first = self.reduce(partial(_race, m), merge=partial(_first, m))
-        return MemorySource(replace(self.take(first.row), weight=None))
+        return MemorySource(replace(self.take(first.row[np.argsort(first.time)]), weight=None))
 
     def held(self) -> MemorySource:
         """All rows, in memory."""
@@ -174,9 +174,10 @@ def _race(m: int, block: Block) -> _Runners:
 
 def _first(m: int, a: _Runners, b: _Runners) -> _Runners:
     time, row = np.concatenate([a.time, b.time]), np.concatenate([a.row, b.row])
-    started = np.flatnonzero(np.isfinite(time))  # weight 0 never arrives
-    order = started[np.argsort(time[started], kind="stable")[:m]]
-    return _Runners(time[order], row[order])
+    some = np.flatnonzero(np.isfinite(time))  # weight 0 never arrives
+    if len(some) > m:
+        some = some[np.argpartition(time[some], m - 1)[:m]]
+    return _Runners(time[some], row[some])
 
 
 def as_source(

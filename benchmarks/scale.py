@@ -1,0 +1,148 @@
+"""Rows from files beside rows in memory: seconds of whole fits, and the memory that they take.
+
+    python -m benchmarks.scale [--rows 50000000] [--folder FOLDER]
+
+Makes float32 rows [n, 16] around 64 centres in a folder (three files of n · 64 bytes each: ``.npy``, Arrow, Parquet
+without compression), then fits k-means (K = 64, 10 passes from a given start, Lloyd's), PCA to 8 and a full GMM (K = 8,
+5 steps from a given start) to the array in memory and to each file, every fit in a process of its own. Memory is the
+anonymous part of the resident set at its peak: mapped pages of files are the system's to drop. The time in which
+pyarrow alone decodes the Parquet file stands beside. Writes results/scale.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import machine
+from .table import RESULTS
+
+D, K = 16, 64
+PLACES = {"memory": "x.npy", "npy": "x.npy", "arrow": "x.arrow", "parquet": "x.parquet"}
+MODELS = ("kmeans", "pca", "gmm")
+PASSES = {"kmeans": 11, "pca": 1, "gmm": 6}
+
+
+def centres() -> Any:
+    return np.random.default_rng(1).normal(0, 1.2, (K, D)).astype(np.float32)
+
+
+def make(folder: Path, n: int) -> None:
+    """The rows, in three files."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rng, c = np.random.default_rng(0), centres()
+    schema = pa.schema([(f"x{j}", pa.float32()) for j in range(D)])
+    whole = np.lib.format.open_memmap(folder / "x.npy", "w+", np.float32, (n, D))
+    with (
+        pq.ParquetWriter(folder / "x.parquet", schema, compression="none", use_dictionary=False) as parquet,
+        pa.ipc.new_file(str(folder / "x.arrow"), schema) as arrow,
+    ):
+        for lo in range(0, n, 1 << 20):
+            m = min(1 << 20, n - lo)
+            x = c[rng.integers(0, K, m)] + rng.standard_normal((m, D), dtype=np.float32)
+            whole[lo : lo + m] = x
+            table = pa.table({f"x{j}": np.ascontiguousarray(x[:, j]) for j in range(D)})
+            parquet.write_table(table)
+            arrow.write_table(table)
+    whole.flush()
+
+
+def fit(model: str, place: str, folder: Path) -> dict[str, float]:
+    """One fit: seconds, and megabytes of memory at the peak, the rows in memory and the libraries included."""
+    import warnings
+
+    import pyarrow.parquet  # noqa: F401  (so that the import is not in the time)
+
+    from tacit import PCA, GaussianMixture, KMeans, scan
+
+    warnings.simplefilter("ignore")
+    path = str(folder / PLACES[place])
+    X: Any = np.load(path) if place == "memory" else path if place == "npy" else scan(path)
+    c = centres()
+    estimator: Any = {
+        "kmeans": KMeans(K, init=c, max_iter=10, tol=0, algorithm="lloyd"),
+        "pca": PCA(8),
+        "gmm": GaussianMixture(
+            8,
+            weights_init=np.full(8, 1 / 8),
+            means_init=c[:8],
+            precisions_init=np.broadcast_to(np.eye(D), (8, D, D)).copy(),
+            max_iter=5,
+            tol=0,
+        ),
+    }[model]
+    peak, done = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.01):
+            held = re.search(r"RssAnon:\s+(\d+)", Path("/proc/self/status").read_text())
+            peak[0] = max(peak[0], int(held[1]) / 1024 if held else 0)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    began = time.perf_counter()
+    estimator.fit(X)
+    seconds = time.perf_counter() - began
+    done.set()
+    watcher.join()
+    return {"seconds": round(seconds, 3), "peak_mb": round(peak[0])}
+
+
+def decode(path: Path) -> float:
+    """Seconds in which pyarrow alone reads the Parquet file."""
+    import pyarrow.parquet as pq
+
+    began = time.perf_counter()
+    with pq.ParquetFile(path, memory_map=True, pre_buffer=False) as file:
+        rows = sum(batch.num_rows for batch in file.iter_batches(1 << 19))
+    assert rows
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=50_000_000)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--fit", nargs=2, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.fit:
+        print(json.dumps(fit(*asked.fit, asked.folder)))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = asked.folder or Path(temporary)
+        if not (folder / "x.parquet").exists():
+            make(folder, asked.rows)
+        out: dict[str, Any] = {"rows": asked.rows, "columns": D, "bytes": asked.rows * D * 4, "fits": {}}
+        reading = decode(folder / "x.parquet")
+        out["pyarrow decodes in"] = round(reading, 3)
+        for model in MODELS:
+            told = {}
+            for place in PLACES:
+                words = [sys.executable, "-m", "benchmarks.scale", "--folder", str(folder), "--fit", model, place]
+                told[place] = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+                memory, mine = told["memory"]["seconds"], told[place]["seconds"]
+                told[place]["of the rate in memory"] = round(memory / mine, 3)
+                if place == "parquet":
+                    told[place]["of the lesser rate"] = round(max(memory, reading * PASSES[model]) / mine, 3)
+                print(model, place, told[place], flush=True)
+            out["fits"][model] = told
+    out |= {"commit": machine.commit(), "date": time.strftime("%Y-%m-%d"), "seed": 0}
+    out["machine"] = machine.describe(os.cpu_count() or 1)
+    (RESULTS / "scale.json").write_text(json.dumps(out, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
