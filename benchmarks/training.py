@@ -1,6 +1,6 @@
 """The training loop against the same steps in a bare PyTorch loop: rate and memory, at MNIST's size.
 
-    python -m benchmarks.training [--rounds 7] [--only 0 1 2] [--quick]
+    python -m benchmarks.training [--rounds 7] [--only 0 1 2] [--rows 60000] [--quick]
 
 Both take the same rows in the same order through the same network with fused Adam, in one process, by turns: an epoch
 of the bare loop, an epoch of ``train``. ``fit`` is the whole estimator, its door and scale included, over two epochs
@@ -154,6 +154,7 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rows", type=int, default=N, help="in an epoch whose time is taken; memory is of 60,000")
     parser.add_argument("--only", type=int, nargs="*", default=range(len(CASES)), help="numbers of cases; others stay")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--quick", action="store_true", help="6,000 rows, one case, 2 rounds")
@@ -162,12 +163,12 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(options.threads)
-    n, rounds = (6_000, 2) if options.quick else (N, options.rounds)
+    n, rounds = (6_000, 2) if options.quick else (options.rows, options.rounds)
     kept = json.loads(options.out.read_text())["cases"] if options.out.exists() else []
     found = {case["case"]: case for case in kept}
     for name in [list(CASES)[i] for i in ([0] if options.quick else options.only)]:
         case = rates(name, n, rounds)
-        taken = {way: memory(name, way, n) for way in ("bare", "fit")}
+        taken = {way: memory(name, way, n if options.quick else N) for way in ("bare", "fit")}
         print(name, case["rate_of_loop"], case["rate_of_fit"], flush=True)
         case |= {"memory_bytes": taken, "memory_ratio": round(taken["fit"] / taken["bare"], 3)}
         found[name] = case

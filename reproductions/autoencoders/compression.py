@@ -61,6 +61,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     def coder(k: int) -> Any:
         if k not in fits:
             model = tacit.Autoencoder(
+                loss="cross_entropy",
                 scale=None,
                 epochs=30 if quick else 20,
                 batch_size=64 if quick else 250,

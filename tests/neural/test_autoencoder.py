@@ -230,6 +230,8 @@ def test_a_fit_is_resumed_from_its_checkpoint_with_the_same_bits(tmp_path) -> No
     assert rest.history_ == whole.history_
     with pytest.raises(ArgumentError, match="was written with"):
         clone(rest).set_params(batch_size=40).fit(PLANE, checkpoint=tmp_path)
+    with pytest.raises(ArgumentError, match=r"written with loss = "):
+        clone(rest).set_params(loss=lambda back, x: (back - x).abs().sum(1)).fit(PLANE, checkpoint=tmp_path)
 
 
 def test_early_stopping_holds_rows_out() -> None:
@@ -336,6 +338,7 @@ def test_legal_data_never_crashes(name, data) -> None:
         ({"training": {"clip": 1}}, "must be a tacit.Training"),
         ({"tied": True, "encoder": nn.Linear(5, 2), "decoder": nn.Linear(2, 5)}, "tied"),
         ({"random_state": "seed"}, "random_state"),
+        ({"convolutional": True}, "X holds rows"),
     ],
 )
 def test_bad_arguments_are_refused_in_plain_words(parameters, message) -> None:
@@ -349,6 +352,13 @@ def test_values_outside_the_unit_interval_for_cross_entropy() -> None:
     with pytest.raises(InputError, match=r"column 2 goes from .* to 1.5: give scale='range'"):
         tacit.Autoencoder(loss="cross_entropy", scale=None).fit(X)
     tacit.Autoencoder(loss="cross_entropy", scale="range", epochs=1, random_state=0).fit(X)
+    with pytest.raises(InputError, match="likelihood='gaussian'"):
+        tacit.VAE(likelihood="bernoulli", scale=None).fit(X)
+
+
+def test_tied_weights_are_for_dense_layers() -> None:
+    with pytest.raises(ArgumentError, match="convolutional=False"):
+        tacit.Autoencoder((2,), tied=True).fit(np.zeros((10, 1, 4, 4)))
 
 
 def test_too_little_memory(monkeypatch) -> None:

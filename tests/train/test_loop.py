@@ -132,6 +132,23 @@ def test_stages_are_kept_apart(tmp_path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["layer 1.tacit", "layer 2.tacit"]
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"precision": "fp8"},
+        {"schedule": "step"},
+        {"clip": -1.0},
+        {"time_limit": 0},
+        {"validation_fraction": 0},
+        {"n_iter_no_change": 0},
+        {"tol": -1},
+    ],
+)
+def test_options_out_of_range_are_refused(option) -> None:
+    with pytest.raises(ArgumentError, match=f"'{next(iter(option))}' parameter of Training"):
+        Training(**option)
+
+
 def test_a_checkpoint_of_something_else_is_refused(tmp_path) -> None:
     run(checkpoint=tmp_path, about={"model": "this"})
     with pytest.raises(ArgumentError, match="batch_size = 10, and it is 20 now"):

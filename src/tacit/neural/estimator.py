@@ -6,7 +6,7 @@ import copy
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -73,6 +73,8 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network)
         """The rows through the door, and their scale."""
         self._check()
         given = self._open(X, reset=True, weight=weight)
+        if self.convolutional is True and self.shape_ is None:
+            raise ArgumentError("convolutional=True is for pictures [n, c, h, w]; X holds rows")
         self._learn_scale(given.source)
         return given
 
@@ -151,6 +153,8 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network)
     def _link(self) -> str:
         """What makes the mean of a number of what the decoder writes: "identity" or "sigmoid"."""
 
+    _free: ClassVar[str]  # what takes values of any range, in words
+
     @abstractmethod
     def _objective(self) -> nn.Module:
         """What is made small."""
@@ -217,7 +221,7 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network)
             name = self.schema_.numeric[j].name if self.schema_ else getattr(self, "feature_names_in_", range(j + 1))[j]
             raise InputError(
                 f"cross-entropy and sigmoid outputs need values in [0, 1]; column {name!r} goes from "
-                f"{found.low[j]:g} to {found.high[j]:g}: give scale='range', or loss='squared_error'"
+                f"{found.low[j]:g} to {found.high[j]:g}: give scale='range', or {self._free}"
             )
 
     # Building.

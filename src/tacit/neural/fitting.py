@@ -15,6 +15,8 @@ from ..rng import generator
 from ..train import Batches, GradientStep, Run, Training, train
 from ..train.device import processes
 
+HOW = ("epochs", "pretrain_epochs", "batch_size", "training", "device", "random_state")  # may change, or kept apart
+
 
 class Plan(NamedTuple):
     """How every stage of a fit is run."""
@@ -29,13 +31,23 @@ class Plan(NamedTuple):
 
 
 def make_plan(estimator: Any, checkpoint: Any, device: torch.device, **about: Any) -> Plan:
-    """The plan that an estimator's parameters make; ``about`` must be the same when a checkpoint is taken up."""
+    """The plan that an estimator's parameters make.
+
+    ``about``, and the parameters that say what is learned, must be the same when a checkpoint is taken up.
+    """
     training = Training() if estimator.training is None else estimator.training
     seed = int(generator(estimator.random_state).integers(2**31))
-    about |= {"model": type(estimator).__name__, "learning_rate": float(estimator.learning_rate)}
+    about |= {"model": type(estimator).__name__}
+    about |= {name: _word(value) for name, value in estimator.get_params(deep=False).items() if name not in HOW}
     return Plan(
         estimator.batch_size, float(estimator.learning_rate), training, seed, checkpoint, about, processes(device)
     )
+
+
+def _word(value: Any) -> str:
+    """A parameter in a word that is the same in another process."""
+    plain = value is None or isinstance(value, bool | int | float | str | tuple | list)
+    return repr(value) if plain else str(getattr(value, "__qualname__", type(value).__qualname__))
 
 
 def batch_size(asked: int | str, n: int) -> int:

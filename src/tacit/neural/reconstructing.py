@@ -26,6 +26,7 @@ class Reconstructing(Classifiable, CoderEstimator):
     output: str = "auto"
     loss: str | Callable[[Tensor, Tensor], Tensor] = "squared_error"
     tied: bool = False
+    _free = "loss='squared_error'"
 
     def _check(self) -> None:
         super()._check()
@@ -43,6 +44,8 @@ class Reconstructing(Classifiable, CoderEstimator):
     def _build(self) -> Coder:
         if self.encoder is not None and self.decoder is not None:
             return Coder(self._inputs(), copy.deepcopy(self.encoder), copy.deepcopy(self.decoder))
+        if self.tied and self._convolves():
+            raise ArgumentError("tied=True is for dense layers: give convolutional=False, which flattens pictures")
         sizes = self._widths()
         nets = mirrored(
             self.layout_,

@@ -161,6 +161,7 @@ class VAE(Classifiable, CoderEstimator):
     beta: float = 1.0
     n_importance: int = 1
     resample: bool = False
+    _free = "likelihood='gaussian'"
 
     def score_samples(self, X: object, n_samples: int = 100) -> Any:
         """log 1/S Σ_s p(x, z_s) / q(z_s | x) [n], z_s ~ q(z | x): a bound on log p(x), tight for many samples S.

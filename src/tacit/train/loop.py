@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from ..base import check_choice, check_number
 from ..errors import TrainingError
 from .callbacks import Callback, ProgressBar, Report, writer
 from .checkpoint import Checkpoint
@@ -59,6 +60,7 @@ class Training:
     training ends after ``n_iter_no_change`` epochs without a gain of ``tol`` times the loss; the best weights are kept.
     After ``time_limit`` seconds training ends where it is. A checkpoint is written every ``checkpoint_every`` seconds.
     ``log`` is a .csv file or a folder for TensorBoard. ``callbacks`` hear a ``Report``; one that returns True stops.
+    Raises ``ArgumentError`` for a value out of its range.
 
     >>> Training(clip=1.0, early_stopping=True).precision
     '32'
@@ -78,6 +80,17 @@ class Training:
     log: str | None = None
     callbacks: tuple[Callback, ...] = ()
     progress: bool = False
+
+    def __post_init__(self) -> None:
+        check_choice(self, "precision", ["32", "bf16"])
+        if not callable(self.schedule):
+            check_choice(self, "schedule", ["cosine", None])
+        for name in ("clip", "time_limit"):
+            check_number(self, name, low=0, open_low=True, choices=[None])
+        check_number(self, "validation_fraction", low=0, high=1, open_low=True)
+        check_number(self, "n_iter_no_change", integer=True, low=1)
+        check_number(self, "tol", low=0)
+        check_number(self, "checkpoint_every", low=0)
 
 
 class Run(NamedTuple):
