@@ -92,7 +92,7 @@ def test_modules_export_as_those_of_scikit_learn_do(module: str) -> None:
 
 
 LAYERS = (
-    {"typing", "errors", "persist", "rng", "stats", "linalg", "base"},
+    {"typing", "errors", "persist", "checkpoint", "rng", "stats", "linalg", "base"},
     {"data", "kernels"},
     {"em", "train"},
     {"cluster", "decomposition", "mixture", "neural", "energy", "adversarial"},

@@ -8,6 +8,7 @@
     │   └── QueryError                   a question that a model cannot answer: points at the character
     ├── ArgumentError (ValueError, TypeError)   an argument of a constructor or a method
     ├── ModelFileError (ValueError)      a saved model that is damaged, truncated, newer, or asks for a missing class
+    ├── CheckpointError (OSError)        the state of a fit cannot be written; what was written before is whole
     ├── TrainingError (RuntimeError)     training broke down: the epoch, the batch, the likely cause
     └── MissingExtraError (ImportError)  an optional dependency, with the line that installs it
 
@@ -53,6 +54,10 @@ class ArgumentError(TacitError, ValueError, TypeError):
 
 class ModelFileError(TacitError, ValueError):
     """A file is not a whole tacit model that this version can read."""
+
+
+class CheckpointError(TacitError, OSError):
+    """The state of a fit cannot be written: a full disk, a folder that is gone. The last one written is whole."""
 
 
 class TrainingError(TacitError, RuntimeError):

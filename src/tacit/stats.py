@@ -41,3 +41,28 @@ def scale(a: S, c: float) -> S:
     """
     result: S = _map(lambda x: c * x, a)
     return result
+
+
+def plain(tree: Any) -> Any:
+    """NamedTuples as tuples, however deep: what a file can hold of anybody's records.
+
+    >>> from typing import NamedTuple
+    >>> Pair = NamedTuple("Pair", [("a", int), ("b", tuple)])
+    >>> plain(Pair(1, (2, Pair(3, ()))))
+    (1, (2, (3, ())))
+    """
+    return tuple(map(plain, tree)) if isinstance(tree, tuple) else tree
+
+
+def like(model: S, tree: Any) -> S:
+    """The records of ``model`` again, around what ``plain`` left of them.
+
+    >>> from typing import NamedTuple
+    >>> Pair = NamedTuple("Pair", [("a", int), ("b", tuple)])
+    >>> like(Pair(0, (0, Pair(0, ()))), (1, (2, (3, ()))))
+    Pair(a=1, b=(2, Pair(a=3, b=())))
+    """
+    if not isinstance(model, tuple):
+        return tree  # type: ignore[no-any-return]
+    parts = [like(m, t) for m, t in zip(model, tree, strict=True)]
+    return type(model)(*parts) if hasattr(model, "_fields") else tuple(parts)  # type: ignore[return-value]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,9 +16,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import kernels
 from ..base import Estimator, check_choice, check_number
+from ..checkpoint import Checkpoint, identity
 from ..data.memory import MemorySource
 from ..data.source import Source
-from ..em.engine import Fit, em
+from ..em.engine import Fit, em, kept_in
 from ..errors import ArgumentError
 from ..rng import generator
 from ..typing import Array, Doubles, Floats, Seed
@@ -52,6 +54,9 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
     metric : "euclidean"; "cosine" for spherical k-means: rows and centres are scaled to unit length; or "l1" for sums
         of absolute differences, whose best centres are medians (dense rows in memory only).
     trace : keep the centres of every pass in ``trace_``.
+    checkpoint : a folder in which the state of the fit is kept, every half minute and at the end. The same call takes
+        it up and ends with the bits of a fit that nothing disturbed; bounds are not used then.
+    max_seconds : the fit ends after so many, with the best so far.
 
     Attributes
     ----------
@@ -91,6 +96,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
         algorithm: str = "auto",
         metric: str = "euclidean",
         trace: bool = False,
+        checkpoint: Any = None,
+        max_seconds: float | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.init = init
@@ -103,6 +110,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
         self.algorithm = algorithm
         self.metric = metric
         self.trace = trace
+        self.checkpoint = checkpoint
+        self.max_seconds = max_seconds
 
     def fit(self, X: Any, y: object = None, sample_weight: Any = None) -> KMeans:
         """Find the centres. ``y`` is ignored; ``sample_weight`` [n] counts a row that many times."""
@@ -122,7 +131,11 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
             lloyd = replace(lloyd, tol=self.tol * lloyd.scale(source))
         best: Fit[Doubles] | None = None
         self.labels_: Any = None
-        for _ in range(runs):
+        began = time.monotonic()
+        for run in range(runs):
+            late = None if self.max_seconds is None else self.max_seconds - (time.monotonic() - began)
+            if best is not None and late is not None and late <= 0:
+                break
             params = self._checked(start(rng), d)
             model: Any = self._model(lloyd, source)
             if self.verbose:
@@ -136,6 +149,8 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
                 rng=rng,
                 trace=self.trace,
                 on_pass=self._say if self.verbose else None,
+                max_seconds=late,
+                checkpoint=self._kept(source, run),
             )
             if isinstance(model, Pruned):
                 cost = source.reduce(partial(model.cost, fit.params), merge=float.__add__)
@@ -220,6 +235,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
 
     def _check_arguments(self) -> None:
         self._check_common()
+        check_number(self, "max_seconds", low=0, choices=[None])
         check_choice(self, "algorithm", ["auto", "lloyd", "elkan"])
         if self.algorithm == "elkan" and self.n_clusters == 1:
             warnings.warn(
@@ -250,10 +266,23 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
         if self.metric == "l1":
             return medians.KMedians(lloyd.K, lloyd.tol, lloyd.labels)
         dense = isinstance(source, MemorySource) and source.block.csr is None
-        if self.algorithm == "lloyd" or self.metric != "euclidean" or self.n_clusters < 2 or not dense:
+        if (
+            self.algorithm == "lloyd"
+            or self.checkpoint is not None
+            or self.metric != "euclidean"
+            or self.n_clusters < 2
+            or not dense
+        ):
             return lloyd
         patience = ALWAYS if self.algorithm == "elkan" else usual(*source.shape, lloyd.K)
         return Pruned(lloyd.K, lloyd.metric, lloyd.tol, lloyd.labels, patience)
+
+    def _kept(self, source: Source, run: int) -> Checkpoint | None:
+        if self.checkpoint is None:
+            return None
+        others = ("checkpoint", "max_seconds", "verbose", "algorithm", "copy_x")
+        about = {name: value for name, value in self.get_params(deep=False).items() if name not in others}
+        return kept_in(self.checkpoint, source, {"model": type(self).__name__, **identity(about)}, f"run-{run}")
 
     def _start(self, source: Source) -> tuple[Callable[[np.random.Generator], Any], int]:
         """How a run gets its first centres, and how many runs there are."""

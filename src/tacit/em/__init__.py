@@ -7,6 +7,7 @@ A model says what it expects of one block of rows and what maximises that (``Lat
 from .engine import Fit as Fit
 from .engine import Pass as Pass
 from .engine import em as em
+from .engine import kept_in as kept_in
 from .model import LatentModel as LatentModel
 from .model import Statistics as Statistics
 from .online import Online as Online

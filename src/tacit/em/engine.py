@@ -5,13 +5,20 @@ It ends on ``expect``, so that the objective it reports is that of the parameter
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from functools import partial
+from os import PathLike
+from pathlib import Path
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 
+from .. import kernels
+from ..checkpoint import Checkpoint
+from ..data.block import Block
 from ..data.source import Source
+from ..stats import like, plain
 from .model import LatentModel, S
 
 P = TypeVar("P")
@@ -74,19 +81,42 @@ def em(
     trace: bool = False,
     bound: bool = True,
     on_pass: Callable[[int, float], None] | None = None,
+    max_seconds: float | None = None,
+    checkpoint: Checkpoint | None = None,
+    every: float = 30.0,
 ) -> Fit[P]:
     """Fit ``model`` to ``source`` from ``params``.
 
     Stops when the objective per unit of weight gains less than ``tol``, when the model says that a step was too small,
     or after ``max_iter`` steps. A repair changes the parameters outside the ascent; the test restarts after it.
     ``bound=False`` leaves J out of the history: for many small fits of which only the parameters are wanted.
+
+    After ``max_seconds`` it ends with what it has. With a ``checkpoint`` (see ``kept_in``) the state is written every
+    so many seconds and at the end; the same call takes it up and ends with the bits of a run that nothing disturbed.
+
+    Raises ``CheckpointError`` where the state cannot be written, ``ArgumentError`` where it is that of something else.
     """
     history: list[Pass] = []
     kept: list[Any] = []
     repairs: list[tuple[int, int]] = []
     previous, still, n_iter = -np.inf, False, 0
+    began = written = time.monotonic()
+    if checkpoint is not None and (held := checkpoint.read()) is not None:
+        params, history, repairs = like(params, held["params"]), list(held["history"]), list(held["repairs"])
+        kept = [like(model.trace(params), each) for each in held["trace"]]
+        previous, still, n_iter = held["previous"], held["still"], held["n_iter"]
+        rng.bit_generator.state = held["rng"].bit_generator.state
     rows = model.block_rows(params)
     while True:
+        state: dict[str, Any] = {}
+        if checkpoint is not None:  # where this pass begins
+            state = {
+                "params": plain(params), "history": list(history), "repairs": list(repairs),
+                "trace": plain(tuple(kept)), "previous": previous, "still": still, "n_iter": n_iter, "rng": rng,
+            }  # fmt: skip
+            if time.monotonic() - written >= every:
+                checkpoint.write(state)
+                written = time.monotonic()
         stats = source.reduce(partial(model.expect, params), rows=rows)
         weight = stats.weight
         objective = float((stats.objective + model.log_prior(params)) / weight)
@@ -96,7 +126,10 @@ def em(
         if on_pass is not None:
             on_pass(n_iter, objective)
         converged = still or abs(objective - previous) < tol
-        if converged or n_iter >= max_iter:
+        late = max_seconds is not None and time.monotonic() - began >= max_seconds
+        if converged or n_iter >= max_iter or late:
+            if checkpoint is not None:
+                checkpoint.write(state)
             return Fit(params, objective, history, kept, n_iter, converged, repairs, stats)
         before, previous = params, objective
         params = model.maximise(stats, before)
@@ -109,3 +142,18 @@ def em(
             previous, still = -np.inf, False
         else:
             still = model.converged(before, params)
+
+
+def kept_in(folder: str | PathLike[str], source: Source, about: Mapping[str, Any], stage: str = "em") -> Checkpoint:
+    """Where a fit of these rows is kept: ``about`` and the content of the rows must be the same when it is taken up.
+
+    Raises ``ArgumentError`` for a folder that cannot be written to.
+    """
+    n, d = source.shape
+    content = f"{source.reduce(_content) % 2**64:016x}"
+    return Checkpoint(Path(folder).expanduser(), stage, 0, {"rows": n, "columns": d, "content": content, **about})
+
+
+def _content(block: Block) -> int:
+    """A number made of what the rows hold and weigh, in any order, to be added up."""
+    return int((kernels.hash_rows(block) * (1 + block.w.view(np.uint64))).sum(dtype=np.uint64))

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from ..base import check_choice, check_number
+from ..checkpoint import Checkpoint
 from ..errors import TrainingError
 from .callbacks import Callback, ProgressBar, Report, writer
-from .checkpoint import Checkpoint
 from .diagnosis import likely_cause
 from .state import copied, random_state, set_random_state
 
