@@ -21,6 +21,7 @@ ESTIMATORS: dict[str, tuple[dict[str, object], dict[str, list[object]]]] = {
     "KMeans": ({"n_clusters": 3, "random_state": 0}, {"n_clusters": [2, 3]}),
     "PPCA": ({"n_components": 1, "tol": 1e-3}, {"n_components": [1, 2]}),
     "FactorAnalysis": ({"n_components": 1, "tol": 1e-3}, {"n_components": [1, 2]}),
+    "BayesianGaussianMixture": ({"random_state": 0}, {"n_components": [1, 2]}),
     "MiniBatchKMeans": ({"n_clusters": 3, "random_state": 0}, {"n_clusters": [2, 3]}),
     "GaussianMixture": ({"random_state": 0}, {"covariance_type": ["diag", "tied"]}),
     "JointMixture": ({"random_state": 0}, {"n_components": [1, 2]}),

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from .exploration import Exploration as Exploration
     from .exploration import explore as explore
     from .findings.pictures import explore_pictures as explore_pictures
+    from .mixture.bayesian import BayesianGaussianMixture as BayesianGaussianMixture
     from .mixture.gaussian import GaussianMixture as GaussianMixture
     from .mixture.joint import JointMixture as JointMixture
+    from .mixture.selection import select as select
     from .neural.autoencoder import Autoencoder as Autoencoder
     from .neural.autoencoder import DenoisingAutoencoder as DenoisingAutoencoder
     from .neural.classifier import NetworkClassifier as NetworkClassifier
@@ -38,6 +40,7 @@ except PackageNotFoundError:  # a source tree on the path, not installed
 
 _WHERE = {  # public name -> module; imported when first used
     "Autoencoder": "neural.autoencoder",
+    "BayesianGaussianMixture": "mixture.bayesian",
     "BernoulliRBM": "energy.bernoulli",
     "DenoisingAutoencoder": "neural.autoencoder",
     "Exploration": "exploration",
@@ -58,6 +61,7 @@ _WHERE = {  # public name -> module; imported when first used
     "explore": "exploration",
     "explore_pictures": "findings.pictures",
     "load": "persist",
+    "select": "mixture.selection",
     "scan": "data.files",
 }
 _NEEDS: dict[str, tuple[str, str]] = {  # public name -> (module that must be there, extra that brings it)

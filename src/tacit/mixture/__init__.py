@@ -1,4 +1,5 @@
 """Mixture models, under the names that scikit-learn's module has."""
 
+from .bayesian import BayesianGaussianMixture as BayesianGaussianMixture
 from .gaussian import GaussianMixture as GaussianMixture
 from .joint import JointMixture as JointMixture

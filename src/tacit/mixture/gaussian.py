@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -17,13 +17,16 @@ from ..base import Estimator, check_choice, check_number
 from ..cluster.kmeans import KMeans
 from ..cluster.seeding import plus_plus, random_rows
 from ..data.block import Block
+from ..data.memory import MemorySource
 from ..data.source import Source
+from ..decomposition.linear import observed_moments
 from ..em.engine import Fit, em
-from ..errors import ArgumentError, RepairWarning
+from ..errors import ArgumentError, InputError, RepairWarning
 from ..rng import generator
 from ..typing import Array, Doubles, Floats, Seed
 from .families.family import Cells
 from .families.gaussian import CovarianceType, Gaussian, GaussianParams
+from .families.observed import filled
 from .mixture import Mixture, MixtureParams
 
 
@@ -103,8 +106,8 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
 
     def _fit(self, X: object, sample_weight: object, known: object) -> Source:
         self._check_arguments()
-        source = self._rows(X, reset=True, weight=sample_weight, known=known)
-        model = Mixture(self.n_components, Gaussian(self.covariance_type, self.reg_covar))
+        source = self._open(X, reset=True, weight=sample_weight, known=known)
+        model = Mixture(self.n_components, self._family())
         given = self._given(source.shape[1])
         z = _known(source, self.n_components)
         if source.shape[0] < self.n_components:
@@ -144,7 +147,8 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
     ) -> tuple[MixtureParams, int]:
         """Parameters to start from, and how many components had to be placed anew."""
         weights, means, factor = given
-        family = Gaussian(self.covariance_type, self.reg_covar)
+        family = self._family()
+        whole = without_gaps(source) if self._gaps else source
         if z is not None and (z >= 0).all():
             params, repaired = model.from_labels(source, z, rng)
             counts = np.bincount(z, weights=source.weight, minlength=model.K)
@@ -153,7 +157,7 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
             return MixtureParams(_log(weights), family.from_factor(means, factor)), 0
         repaired = 0
         if self.init_params == "kmeans" or self.init is not None:
-            labels = self._clusters(source, rng)
+            labels = self._clusters(source if self.init is not None else whole, rng)
             if z is not None:
                 labels = np.where(z >= 0, z, _match(labels, z, source.weight, model.K)[labels])
             params, repaired = model.from_labels(source, labels, rng)
@@ -162,7 +166,7 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
                 params = model.from_responsibilities(source, _random_responsibilities(model.K, rng))
             else:
                 seed = plus_plus if self.init_params == "k-means++" else random_rows
-                θ = family.around(seed(source, model.K, rng), source)
+                θ = family.around(seed(whole, model.K, rng), source)
                 params = MixtureParams(np.full(model.K, -np.log(model.K)), θ)
             if z is not None and (z >= 0).any():  # the components that were seen start where they were
                 seen = model.from_labels(source, z, rng)[0].theta.means
@@ -221,6 +225,24 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
                 stacklevel=5,
             )
 
+    _gaps = False  # whether the rows in hand have gaps
+
+    def _open(self, X: object, *, reset: bool, weight: object = None, known: object = None) -> Source:
+        """The rows, with gaps if they have some."""
+        try:
+            source = self._rows(X, reset=reset, weight=weight, known=known)
+        except InputError as error:
+            if "NaN" not in str(error) or "sample_weight" in str(error):
+                raise
+            source = self._rows(X, reset=reset, weight=weight, known=known, gaps=True)
+            self._gaps = True
+        else:
+            self.__dict__.pop("_gaps", None)
+        return source
+
+    def _family(self) -> Gaussian:
+        return Gaussian(self.covariance_type, self.reg_covar, gaps=self._gaps)
+
     # Questions: answered by the plain normalised density.
 
     def score_samples(self, X: object) -> Floats:
@@ -238,6 +260,109 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
     def predict_proba(self, X: object) -> Floats:
         """p(z = k | x) [n, K]."""
         return self._map(X, lambda model, params, block: model.posterior(params, block).resp)
+
+    def impute(self, X: object) -> Doubles:
+        """The rows with E[x | the cells that are there] in every gap [n, d]."""
+        check_is_fitted(self)
+        source, model, params = self._open(X, reset=False), self._model(), self._params()
+        covariances = self._dense()
+
+        def fill(block: Block) -> Doubles:
+            return filled(covariances, params.theta.means, block.x, model.posterior(params, block).resp)
+
+        out: Doubles = source.map(fill, rows=16384)
+        return out
+
+    def marginal(self, columns: Sequence[int | str]) -> GaussianMixture:
+        """p(x_c): the fitted mixture of some of the columns, by number or name (Bishop 2006, equation 2.98)."""
+        c = self._numbers(columns)
+        means, covariances = self.means_[:, c], self._dense()[:, c][:, :, c]
+        return self._twin(self.weights_, means, covariances, c)
+
+    def condition(self, given: Mapping[int | str, float]) -> GaussianMixture:
+        """p(x_u | x_g) for known values of some columns: a mixture of the others.
+
+        π'_k ∝ π_k N(x_g; μ_kg, Σ_kgg), and μ', Σ' by Bishop (2006), equations 2.81 and 2.82.
+
+        >>> X = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], size=5000)
+        >>> GaussianMixture(1).fit(X).condition({0: 2.0}).means_.round(1)
+        array([[1.6]])
+        """
+        g = self._numbers(list(given))
+        if not 0 < len(g) < self.means_.shape[1]:
+            raise ArgumentError("condition on some of the columns: at least one, and not on all")
+        x = np.array([list(given.values())], dtype=np.float64)
+        if not np.isfinite(x).all():
+            raise ArgumentError(f"the values to condition on must be finite numbers: {dict(given)}")
+        u = [j for j in range(self.means_.shape[1]) if j not in set(g)]
+        means, covariances = self._regression(g, u, x)
+        weights = self._responsible(g, x)[0]
+        return self._twin(weights, means[0], covariances, u)
+
+    def regress(
+        self, X: Any, given: Sequence[int | str], target: Sequence[int | str] | None = None
+    ) -> tuple[Doubles, Doubles]:
+        """E[x_t | x_g] [n, t] and Var[x_t | x_g] [n, t] of rows X [n, g] of the columns ``given``: regression.
+
+        ``target`` are all other columns unless given. The mean is Σ_k π'_k μ'_k(x); the variance has the spread between
+        components as well as that within them.
+        """
+        g = self._numbers(given)
+        t = [j for j in range(self.means_.shape[1]) if j not in set(g)] if target is None else self._numbers(target)
+        if set(g) & set(t) or not g or not t:
+            raise ArgumentError("given and target must be different columns, at least one of each")
+        rows = check_array(X, dtype=np.float64)
+        if rows.shape[1] != len(g):
+            raise ArgumentError(f"X has {rows.shape[1]} columns for {len(g)} given ones")
+        means, covariances = self._regression(g, t, rows)
+        r = self._responsible(g, rows)
+        mean = np.einsum("bk,bkt->bt", r, means)
+        within = r @ np.diagonal(covariances, axis1=1, axis2=2)
+        between = np.einsum("bk,bkt->bt", r, (means - mean[:, None]) ** 2)
+        return mean, within + between
+
+    def _regression(self, g: list[int], t: list[int], x: Doubles) -> tuple[Doubles, Doubles]:
+        """μ'_k [n, K, t] and Σ'_k [K, t, t] of columns t given x [n, g]."""
+        check_is_fitted(self)
+        Σ, means = self._dense(), np.asarray(self.means_, np.float64)
+        gain = np.swapaxes(np.linalg.solve(Σ[:, g][:, :, g], Σ[:, g][:, :, t]), 1, 2)  # [K, t, g]
+        out = means[:, t] + np.einsum("ktg,bkg->bkt", gain, x[:, None] - means[:, g])
+        return out, Σ[:, t][:, :, t] - gain @ Σ[:, g][:, :, t]
+
+    def _responsible(self, g: list[int], x: Doubles) -> Doubles:
+        """p(z = k | x_g) [n, K] for x [n, g]."""
+        some = self.marginal(g)
+        some.__dict__.pop("feature_names_in_", None)
+        return some.predict_proba(x).astype(np.float64)
+
+    def _dense(self) -> Doubles:
+        check_is_fitted(self)
+        return np.array(self._family().dense(self._params().theta))
+
+    def _numbers(self, columns: Sequence[int | str]) -> list[int]:
+        check_is_fitted(self)
+        names, d = list(getattr(self, "feature_names_in_", [])), self.means_.shape[1]
+        out = [names.index(c) if isinstance(c, str) and c in names else c for c in columns]
+        for c in out:
+            if not isinstance(c, int | np.integer) or not 0 <= c < d:
+                raise ArgumentError(f"there is no column {c!r} among the {d} of the fit")
+        if len(set(out)) < len(out):
+            raise ArgumentError("a column was named twice")
+        return [int(c) for c in out]
+
+    def _twin(self, weights: Doubles, means: Doubles, covariances: Doubles, columns: list[int]) -> GaussianMixture:
+        """A fitted mixture with full covariances over some of the columns."""
+        twin = GaussianMixture(len(weights), covariance_type="full", reg_covar=0.0, random_state=self.random_state)
+        θ = Gaussian("full", 0.0).params(np.ascontiguousarray(means), np.ascontiguousarray(covariances))
+        twin.weights_, twin.means_, twin.covariances_ = weights, θ.means, θ.covariances
+        twin.precisions_cholesky_ = np.swapaxes(θ.factor, -1, -2)
+        twin.precisions_ = twin.precisions_cholesky_ @ θ.factor
+        twin.converged_, twin.n_iter_, twin.lower_bound_ = True, 0, float("nan")
+        twin.history_, twin.lower_bounds_, twin.repairs_ = [], [], []
+        twin.n_features_in_ = len(columns)
+        if hasattr(self, "feature_names_in_"):
+            twin.feature_names_in_ = self.feature_names_in_[columns]
+        return twin
 
     def sample(self, n_samples: int = 1) -> tuple[Doubles, Array]:
         """Rows drawn from p(x) [n, d], in the order of their components, and the components [n]."""
@@ -272,7 +397,7 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
         return self._model().family.n_parameters(self._params().theta) + len(self.weights_) - 1
 
     def _model(self) -> Mixture:
-        return Mixture(len(self.weights_), Gaussian(self.covariance_type, self.reg_covar))
+        return Mixture(len(self.weights_), self._family())
 
     def _params(self) -> MixtureParams:
         """The learned attributes as the model's parameters."""
@@ -285,13 +410,18 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
 
     def _map(self, X: object, f: Callable[[Mixture, MixtureParams, Block], Array]) -> Array:
         check_is_fitted(self)
-        return self._rowwise(self._rows(X, reset=False), f)
+        return self._rowwise(self._open(X, reset=False), f)
 
     def _rowwise(self, source: Source, f: Callable[[Mixture, MixtureParams, Block], Array]) -> Array:
         model, params = self._model(), self._params()
         return source.map(lambda block: f(model, params, block), rows=model.block_rows(params))
 
     # What the user gave.
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
 
     def __sklearn_clone__(self) -> GaussianMixture:
         twin: GaussianMixture = _clone_parametrized(self)
@@ -336,6 +466,13 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
         shape = {"full": (K, d, d), "tied": (d, d), "diag": (K, d), "spherical": (K,)}[kind]
         precisions = _shaped(self.precisions_init, shape, f"{kind} precision")
         return weights, means, None if precisions is None else _factor(precisions, kind)
+
+
+def without_gaps(source: Source) -> MemorySource:
+    """The rows with the mean of the column in every gap: where starts are looked for."""
+    _, mean, _ = observed_moments(source)
+    x = source.map(lambda block: np.where(np.isnan(block.x), mean, block.x).astype(block.dtype))
+    return MemorySource(Block(0, x, weight=source.weight if source.weighted else None))
 
 
 def _shaped(value: object, shape: tuple[int, ...], name: str) -> Doubles | None:

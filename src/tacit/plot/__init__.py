@@ -13,6 +13,15 @@ from .atlas import atlas as atlas
 from .atlas import loadings as loadings
 from .atlas import relations as relations
 from .atlas import scree as scree
+from .classical import biplot as biplot
+from .classical import choice as choice
+from .classical import ellipses as ellipses
+from .classical import em_steps as em_steps
+from .classical import kmeans_steps as kmeans_steps
+from .classical import pca_plane as pca_plane
+from .classical import silhouettes as silhouettes
+from .classical import variances as variances
+from .classical import voronoi as voronoi
 from .columns import filled as filled
 from .columns import missing as missing
 from .columns import reasons as reasons

@@ -14,6 +14,7 @@ from ...data.source import Source
 from ...kernels.parts import GaussianPart, GaussianSums
 from ...typing import Array, Doubles, Floats
 from .family import Cells, Family
+from .observed import expected_sums, log_prob_observed
 
 CovarianceType = Literal["full", "tied", "diag", "spherical"]
 LOG_2PI = float(np.log(2 * np.pi))
@@ -34,12 +35,14 @@ class Gaussian(Family[GaussianParams, GaussianSums]):
 
     With ε = ``reg_covar`` the M-step is Σ_k = S_k / N_k + εI, scikit-learn's, which maximises
     Σ_i log Σ_k π_k N(x_i; μ_k, Σ_k) exp(-½ ε tr Σ_k⁻¹): ``penalty`` is the exponent. Diagonal and spherical covariances
-    skip gaps cell by cell; full and tied ones need whole rows.
+    skip gaps cell by cell; full and tied ones, with ``gaps``, take rows by their pattern of gaps, and the sums
+    hold what is expected of the missing cells (Ghahramani and Jordan 1994).
     """
 
     covariance_type: CovarianceType = "full"
     reg_covar: float = 1e-6
     columns: tuple[int, ...] | None = None
+    gaps: bool = False
 
     @property
     def matrix(self) -> bool:
@@ -86,6 +89,8 @@ class Gaussian(Family[GaussianParams, GaussianSums]):
         return GaussianParams(means, covariances, factor, np.zeros(len(means)))
 
     def log_prob(self, θ: GaussianParams, block: Block) -> Floats:
+        if self.matrix and self.gaps:
+            return log_prob_observed(self.dense(θ), θ.means, self._x(block))
         v = self._centred(θ, block)  # [K, b, d]
         if self.matrix:
             y = v @ np.swapaxes(θ.factor, -1, -2)
@@ -99,6 +104,9 @@ class Gaussian(Family[GaussianParams, GaussianSums]):
         return seen.T
 
     def stats(self, θ: GaussianParams, block: Block, r: Floats) -> GaussianSums:
+        if self.matrix and self.gaps:
+            sums = expected_sums(self.dense(θ), θ.means, self._x(block), r)
+            return sums if θ.factor.ndim == 3 else sums._replace(second=sums.second.sum(axis=0))
         v = self._centred(θ, block)
         if self.matrix:
             rv = r.T[:, :, None] * v
@@ -125,6 +133,8 @@ class Gaussian(Family[GaussianParams, GaussianSums]):
         return self.params(means, covariances)
 
     def expected(self, t: GaussianSums, θ: GaussianParams) -> float:
+        if self.matrix and self.gaps:
+            return float("nan")  # the sums hold missing cells, whose entropy they do not
         # Σ_k N_k (½ log |Σ_k⁻¹| - ½ d log 2π) - ½ tr(Σ_k⁻¹ S_k), S_k about μ_k
         K, d = θ.means.shape
         if self.matrix:
@@ -223,7 +233,9 @@ class Gaussian(Family[GaussianParams, GaussianSums]):
             return np.broadcast_to(θ.covariances, (K, d, d))
         return np.broadcast_to(θ.covariances.reshape(K, -1), (K, d))[:, :, None] * np.eye(d)
 
-    def native(self, θ: GaussianParams) -> GaussianPart:
+    def native(self, θ: GaussianParams) -> GaussianPart | None:
+        if self.matrix and self.gaps:
+            return None
         d = θ.means.shape[1]
         columns = np.arange(d) if self.columns is None else np.array(self.columns)
         factor = θ.factor if self.covariance_type != "spherical" else np.repeat(θ.factor[:, None], d, axis=1)

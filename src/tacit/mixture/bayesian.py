@@ -1,0 +1,307 @@
+"""Gaussian mixtures by variational inference: components that the rows do not need are emptied by the prior."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import betaln, digamma, gammaln
+
+from ..base import check_choice, check_number
+from ..data.block import Block
+from ..data.source import Source
+from ..decomposition.linear import observed_moments
+from ..em.engine import Fit, em
+from ..em.model import LatentModel
+from ..errors import ArgumentError
+from ..rng import generator
+from ..typing import Array, Doubles, Seed
+from .families.gaussian import Gaussian, GaussianParams
+from .gaussian import GaussianMixture, _random_responsibilities, without_gaps
+from .mixture import Mixture, MixtureParams, MixtureStats
+
+
+class Prior(NamedTuple):
+    """π by a Dirichlet distribution or process; μ_k | Λ_k ~ N(m₀, (β₀ Λ_k)⁻¹), Λ_k ~ W(W₀, ν₀)."""
+
+    process: bool
+    concentration: float
+    mean: Doubles  # [d]
+    precision: float  # β₀
+    freedom: float  # ν₀
+    scatter: Doubles  # W₀⁻¹ [d, d], or its diagonal [d]
+
+
+class Beliefs(NamedTuple):
+    """The variational posterior; ``theta`` holds m_k, W_k⁻¹ / ν_k and its factor."""
+
+    mass: Doubles  # N_k
+    theta: GaussianParams
+    precision: Doubles  # β_k
+    freedom: Doubles  # ν_k
+
+
+@dataclass(frozen=True)
+class Variational(LatentModel[Beliefs, MixtureStats]):
+    """The mixture of Bishop (2006), section 10.2, with full or diagonal precisions. Its objective is the bound L(q)."""
+
+    K: int
+    prior: Prior
+    family: Gaussian
+
+    def init(self, source: Source, rng: np.random.Generator) -> Beliefs:
+        raise NotImplementedError("starts from responsibilities")
+
+    def expect(self, params: Beliefs, block: Block) -> MixtureStats:
+        return Mixture(self.K, self.family).expect(self._scores(params), block)
+
+    def maximise(self, stats: MixtureStats, params: Beliefs) -> Beliefs:
+        p, (counts, first, second) = self.prior, stats.parts
+        N = counts if counts.ndim == 1 else stats.counts
+        some = np.maximum(N, 1e-300)[:, None]
+        mean = params.theta.means + first / some
+        β = p.precision + N
+        ν = p.freedom + N
+        m = (p.precision * p.mean + N[:, None] * mean) / β[:, None]
+        away, pull = mean - p.mean, p.precision * N / β
+        if self.family.matrix:
+            about = second - first[:, :, None] * (first / some)[:, None, :]
+            scatter = p.scatter + about + pull[:, None, None] * away[:, :, None] * away[:, None, :]
+            covariances = scatter / ν[:, None, None]
+        else:
+            scatter = p.scatter + np.maximum(second - first * first / some, 0) + pull[:, None] * away**2
+            covariances = scatter / ν[:, None]
+        return Beliefs(N, self.family.params(m, covariances), β, ν)
+
+    def log_prior(self, params: Beliefs) -> float:
+        """-KL(q(π, μ, Λ) | p(π, μ, Λ))."""
+        p, θ, d = self.prior, params.theta, params.theta.means.shape[1]
+        β, ν = params.precision, params.freedom
+        away = θ.means - p.mean
+        if self.family.matrix:
+            squares = np.square(np.einsum("kij,kj->ki", θ.factor, away)).sum(axis=1)  # ν (m - m₀)ᵀ W (m - m₀)
+            log_det = 2 * np.log(np.diagonal(θ.factor, axis1=1, axis2=2)).sum(axis=1) - d * np.log(ν)  # log |W|
+            trace = np.einsum("kij,jl,kil->k", θ.factor, p.scatter, θ.factor)  # ν tr(W₀⁻¹ W)
+            log_det0 = -np.linalg.slogdet(p.scatter)[1]
+            wishart = _wishart(log_det, ν, d, log_det0, p.freedom, trace)
+        else:
+            squares = (θ.factor**2 * away**2).sum(axis=1)
+            each = 2 * np.log(θ.factor) - np.log(ν)[:, None]
+            wishart = _wishart(each, ν[:, None], 1, -np.log(p.scatter), p.freedom, θ.factor**2 * p.scatter).sum(axis=1)
+        normal = 0.5 * (d * p.precision / β - d + d * np.log(β / p.precision) + p.precision * squares)
+        return -float((normal + wishart).sum()) - self._proportions(params)
+
+    def _proportions(self, params: Beliefs) -> float:
+        """KL of the mixing proportions, or of the sticks that they are broken from."""
+        a0, N = self.prior.concentration, params.mass
+        if self.prior.process:
+            a, b = _sticks(N, a0)
+            expected = (a - 1) * digamma(a) + (b - a0) * digamma(b) - (a + b - 1 - a0) * digamma(a + b)
+            return float((betaln(1, a0) - betaln(a, b) + expected).sum())
+        α = a0 + N
+        total = α.sum()
+        return float(
+            gammaln(total) - gammaln(α).sum() - gammaln(len(N) * a0) + len(N) * gammaln(a0) + (N * self._log_π(N)).sum()
+        )
+
+    def _log_π(self, N: Doubles) -> Doubles:
+        """E[log π_k]."""
+        if not self.prior.process:
+            α = self.prior.concentration + N
+            return np.asarray(digamma(α) - digamma(α.sum()), np.float64)
+        a, b = _sticks(N, self.prior.concentration)
+        broken = np.append(digamma(a) - digamma(a + b), 0.0)
+        left = np.concatenate([[0.0], np.cumsum(digamma(b) - digamma(a + b))])
+        return np.asarray(broken + left, np.float64)
+
+    def _scores(self, params: Beliefs) -> MixtureParams:
+        """E[log π] + ½ E[log |Λ|] - d / 2β - ½ ν (x - m)ᵀ W (x - m), as a Gaussian with factor √ν W^½ and the rest."""
+        d, ν = params.theta.means.shape[1], params.freedom
+        last = np.arange(d) if self.family.matrix else np.zeros(d)
+        log_det = digamma((ν[:, None] - last) / 2).sum(axis=1)
+        rest = 0.5 * (log_det + d * np.log(2 / ν)) - d / (2 * params.precision)
+        return MixtureParams(self._log_π(params.mass) + rest, params.theta)
+
+    def weights(self, params: Beliefs) -> Doubles:
+        """E[π_k], made to sum to 1."""
+        if self.prior.process:
+            a, b = _sticks(params.mass, self.prior.concentration)
+            π = np.append(a / (a + b), 1.0) * np.concatenate([[1.0], np.cumprod(b / (a + b))])
+        else:
+            π = self.prior.concentration + params.mass
+        return np.asarray(π / π.sum(), np.float64)
+
+    def block_rows(self, params: Beliefs) -> int | None:
+        return Mixture(self.K, self.family).block_rows(self._scores(params))
+
+
+def _sticks(N: Doubles, concentration: float) -> tuple[Doubles, Doubles]:
+    """Beta(1 + N_k, γ + Σ_{j>k} N_j) of the first K - 1; the last takes what is left (Blei and Jordan 2006)."""
+    after = np.cumsum(N[::-1])[::-1] - N
+    return (1 + N)[:-1], (concentration + after)[:-1]
+
+
+def _wishart(log_det: Any, ν: Any, d: int, log_det0: Any, ν0: float, trace: Any) -> Any:
+    """KL(W(W, ν) | W(W₀, ν₀)) from log |W|, log |W₀| and ν tr(W₀⁻¹ W) (Bishop 2006, B.79 to B.82)."""
+    i = np.arange(d)
+    psi = digamma((np.asarray(ν)[..., None] - i) / 2).sum(axis=-1)
+    gammas = gammaln((np.asarray(ν)[..., None] - i) / 2).sum(axis=-1) - gammaln((ν0 - i) / 2).sum()
+    expected = psi + d * np.log(2) + log_det
+    log_B = -0.5 * ν * log_det - 0.5 * ν * d * np.log(2) - gammas + 0.5 * ν0 * log_det0 + 0.5 * ν0 * d * np.log(2)
+    return log_B + 0.5 * (ν - ν0) * expected - 0.5 * ν * d + 0.5 * trace
+
+
+class BayesianGaussianMixture(GaussianMixture):
+    """A Gaussian mixture with priors, by variational inference (Bishop 2006, section 10.2; Blei and Jordan 2006).
+
+    Of ``n_components`` those that the rows do not need end with next to no weight, so that it is an upper limit and not
+    a choice. scikit-learn's ``BayesianGaussianMixture``, with its names, for full and diagonal covariances; gaps (NaN)
+    are allowed with "diag". ``lower_bound_`` is the bound on log p(X) of these beliefs per row, constants included.
+
+    ``weight_concentration_prior_type`` : "dirichlet_process" or "dirichlet_distribution";
+    ``weight_concentration_prior`` : γ or α₀, 1 / n_components if None; ``mean_precision_prior`` : β₀, 1 if None;
+    ``mean_prior`` : m₀ [d], the mean of the rows if None; ``degrees_of_freedom_prior`` : ν₀ > d - 1, d if None;
+    ``covariance_prior`` : W₀⁻¹ [d, d] or [d], the covariance of the rows if None; ``reg_covar`` is added to it.
+
+    Learned, beyond a GaussianMixture's: ``mean_precision_`` β_k, ``degrees_of_freedom_`` ν_k,
+    ``n_components_used_`` with a weight above 1 / n rows.
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.concatenate([rng.normal(c, 1, (200, 2)) for c in (0, 8)])
+    >>> BayesianGaussianMixture(6, random_state=0, max_iter=500).fit(X).n_components_used_
+    2
+    """
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float = 1e-3,
+        reg_covar: float = 1e-6,
+        max_iter: int = 100,
+        n_init: int = 1,
+        init_params: str = "kmeans",
+        weight_concentration_prior_type: str = "dirichlet_process",
+        weight_concentration_prior: float | None = None,
+        mean_precision_prior: float | None = None,
+        mean_prior: Any = None,
+        degrees_of_freedom_prior: float | None = None,
+        covariance_prior: Any = None,
+        random_state: Seed = None,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type  # type: ignore[assignment]
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weight_concentration_prior_type = weight_concentration_prior_type
+        self.weight_concentration_prior = weight_concentration_prior
+        self.mean_precision_prior = mean_precision_prior
+        self.mean_prior = mean_prior
+        self.degrees_of_freedom_prior = degrees_of_freedom_prior
+        self.covariance_prior = covariance_prior
+        self.random_state = random_state
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+
+    init = None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.covariance_type == "diag"
+        return tags
+
+    def _fit(self, X: object, sample_weight: object, known: object) -> Source:
+        if known is not None:
+            raise ArgumentError("known components are for GaussianMixture")
+        self._check_arguments()
+        check_choice(self, "covariance_type", ("full", "diag"))
+        check_choice(self, "init_params", ("kmeans", "random"))
+        check_choice(self, "weight_concentration_prior_type", ("dirichlet_process", "dirichlet_distribution"))
+        source = self._open(X, reset=True, weight=sample_weight)
+        if self._gaps and self.covariance_type == "full":
+            raise ArgumentError("Input X contains NaN: gaps need covariance_type='diag' here, or a GaussianMixture")
+        n, K = source.shape[0], self.n_components
+        if n < K:
+            raise ArgumentError(f"Expected n_samples >= n_components but got n_components = {K}, n_samples = {n}")
+        rng, family = generator(self.random_state), replace(self._family(), reg_covar=0.0)
+        model = Variational(K, self._prior(source), family)
+        best: Fit[Beliefs] | None = None
+        for _ in range(self.n_init):
+            start = self._beliefs(model, source, rng)
+            fit = em(model, source, start, tol=self.tol, max_iter=self.max_iter, rng=rng, bound=False)
+            if best is None or fit.objective > best.objective:
+                best = fit
+        assert best is not None
+        found = best.params
+        self.mean_precision_, self.degrees_of_freedom_ = found.precision, found.freedom
+        self.weight_concentration_ = found.mass + model.prior.concentration
+        answer = MixtureParams(np.log(model.weights(found)), found.theta)
+        self._keep(Fit(answer, *best[1:]))
+        self.n_components_used_ = int((found.mass > 1).sum())
+        return source
+
+    def _beliefs(self, model: Variational, source: Source, rng: np.random.Generator) -> Beliefs:
+        """The M-step at k-means' clusters, or at random responsibilities; twice, the second about the first's means."""
+        if self.init_params == "kmeans":
+            labels = self._clusters(without_gaps(source) if self._gaps else source, rng)
+
+            def resp(block: Block) -> Array:
+                return np.eye(model.K)[labels[block.start : block.start + block.n]]
+        else:
+            resp = _random_responsibilities(model.K, rng)  # type: ignore[assignment]
+        mixture, zero = Mixture(model.K, model.family), np.zeros(model.K)
+        params = Beliefs(zero, model.family.blank(model.K, source), zero + 1, zero + 1)
+
+        def sums(params: Beliefs, block: Block) -> MixtureStats:
+            r = np.asarray(resp(block) * block.w[:, None], np.float64)
+            parts = mixture.family.stats(params.theta, block, r)
+            return MixtureStats(0.0, 0.0, float(block.w.sum()), r.sum(axis=0), parts)
+
+        for _ in range(2):
+            params = model.maximise(source.reduce(partial(sums, params), rows=16384), params)
+        return params
+
+    def _prior(self, source: Source) -> Prior:
+        d, full = source.shape[1], self.covariance_type == "full"
+        for name in ("weight_concentration_prior", "mean_precision_prior"):
+            check_number(self, name, low=0, open_low=True, choices=[None])
+        _, mean, variance = observed_moments(source)
+        if self.mean_prior is not None:
+            mean = np.asarray(self.mean_prior, dtype=np.float64)
+            if mean.shape != (d,):
+                raise ArgumentError(f"The parameter 'means' should have the shape of {(d,)}, but got {mean.shape}")
+        ν = float(d) if self.degrees_of_freedom_prior is None else self.degrees_of_freedom_prior
+        if not ν > d - 1:
+            raise ArgumentError(
+                f"The parameter 'degrees_of_freedom_prior' should be greater than {d - 1}, but got {ν:.3f}."
+            )
+        shape = (d, d) if full else (d,)
+        if self.covariance_prior is not None:
+            scatter = np.asarray(self.covariance_prior, dtype=np.float64)
+            if scatter.shape != shape or (np.linalg.eigvalsh(scatter) if full else scatter).min() <= 0:
+                raise ArgumentError(f"covariance_prior must be positive definite, of the shape {shape}")
+        elif full:
+            from ..decomposition.pca import moments
+
+            some = source.take(np.arange(0, source.shape[0], -(-source.shape[0] // 512)))
+            _, (weight, total, outer) = moments(source, some)
+            scatter = (outer - np.outer(total, total / weight)) / max(weight - 1, 1)
+        else:
+            scatter = variance
+        least = self.reg_covar or 1e-12 * max(float(variance.max(initial=0.0)), 1e-300)
+        scatter = scatter + (least * np.eye(d) if full else least)
+        γ = self.weight_concentration_prior
+        process = self.weight_concentration_prior_type == "dirichlet_process"
+        β = 1.0 if self.mean_precision_prior is None else float(self.mean_precision_prior)
+        return Prior(process, 1 / self.n_components if γ is None else float(γ), mean, β, float(ν), scatter)
+
+    def _given(self, d: int) -> tuple[None, None, None]:
+        return None, None, None
