@@ -3,3 +3,4 @@
 from .bayesian import BayesianGaussianMixture as BayesianGaussianMixture
 from .gaussian import GaussianMixture as GaussianMixture
 from .joint import JointMixture as JointMixture
+from .selection import select as select

@@ -40,8 +40,8 @@ from .joined import conditioned
 from .mixture import Mixture, MixtureParams
 from .parts import Density, Size, averaged, grown
 from .search import Candidate, Search, candidate, feature_space
-from .select import unite
 from .surprise import surprisal, surprisal_in_block
+from .unite import unite
 
 SEARCHED = 8192  # rows on which the number of components is sought
 GROWN = 65_536  # rows on which a density is grown
@@ -77,7 +77,7 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
     criterion : {"groups", "bic", "icl", "aic"}
         For "auto". "bic", "icl" and "aic" take the number of products with the lowest value. "groups" takes those of
         BIC and unites what is no more than one cloud (any one Gaussian, unrelated columns of any shapes, ...), so that
-        components are groups of rows, and there is one where there are none: see ``tacit.mixture.select``.
+        components are groups of rows, and there is one where there are none: see ``tacit.mixture.unite``.
     n_parts : "auto", int or None
         How many products the density is made of. "auto", with "groups": as many as make held-out rows likeliest, grown
         out of those of the search and each in the group that it came from, see ``tacit.mixture.parts``; with a given
