@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -42,9 +43,13 @@ class Lloyd(LatentModel[Doubles, Nearest]):
             alive = np.linalg.norm(mean, axis=1, keepdims=True) > 1e-12
             return unit(np.where(alive, mean, params))
         # A step below the rounding of the sums is no step: with tol=0 the centres come to rest.
-        noise = 2e-15 * (np.abs(params) + (-stats.objective / stats.weight) ** 0.5)
-        step[np.abs(step) <= noise] = 0
+        rms = (-stats.objective / stats.weight) ** 0.5
+        step[np.abs(step) <= 2e-15 * (self._size(params) + rms)] = 0
         return params + step
+
+    def _size(self, params: Doubles) -> Any:
+        """Of the numbers in whose rounding sums err, beside distances."""
+        return np.abs(params)
 
     def expected(self, stats: Nearest, params: Doubles) -> float:
         """-Σ_i w_i |x_i - c_{l_i}|², at the assignments of the sums."""
@@ -72,10 +77,11 @@ class Lloyd(LatentModel[Doubles, Nearest]):
         before = params - _steps(stats)
         closest = Closest(source, self.metric, params)
         moved, counts, repaired = params.copy(), stats.counts.copy(), 0
+        rounding = float(np.square(params).max()) * 1e-30
         for k in empty:
             distance = np.where(source.weight > 0, closest.squared, 0)
             far = source.order[distance[source.order].argmax()]
-            if not distance[far] > 0:  # fewer distinct rows than clusters
+            if distance[far] <= rounding:  # fewer distinct rows than clusters
                 break
             row = source.take(far[None])
             moved[k] = centers_of(row, self.metric)[0]

@@ -8,7 +8,7 @@ an upper bound on the distance to its own and lower bounds on those to the other
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -98,6 +98,10 @@ class Pruned(Lloyd):
         sums = kept.sums - kept.counts[:, None] * away
         gain = float((away * (kept.sums + sums)).sum())
         return Nearest(min(gain - kept.spread, 0.0), N, kept.counts.copy(), sums)
+
+    def _size(self, params: Doubles) -> Any:
+        # sums about one shift for all centres
+        return np.abs(params) if self.state.kept is None else np.abs(params).max()
 
     def cost(self, params: Doubles, block: Block) -> float:
         """Σ w |x - c|² at the labels of the last pass, from explicit differences."""
