@@ -1,0 +1,1 @@
+"""Published figures of energy models, made again; one script a figure."""
