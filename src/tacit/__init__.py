@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .decomposition.factor import FactorAnalysis as FactorAnalysis
     from .decomposition.pca import PCA as PCA
     from .energy.bernoulli import BernoulliRBM as BernoulliRBM
+    from .energy.boltzmann import BoltzmannMachine as BoltzmannMachine
+    from .energy.dbn import DBN as DBN
     from .energy.rbm import RBM as RBM
     from .exploration import Exploration as Exploration
     from .exploration import explore as explore
@@ -42,6 +44,8 @@ _WHERE = {  # public name -> module; imported when first used
     "Autoencoder": "neural.autoencoder",
     "BayesianGaussianMixture": "mixture.bayesian",
     "BernoulliRBM": "energy.bernoulli",
+    "BoltzmannMachine": "energy.boltzmann",
+    "DBN": "energy.dbn",
     "DenoisingAutoencoder": "neural.autoencoder",
     "Exploration": "exploration",
     "FactorAnalysis": "decomposition.factor",
@@ -69,6 +73,8 @@ _NEEDS: dict[str, tuple[str, str]] = {  # public name -> (module that must be th
     for name in (
         "Autoencoder",
         "BernoulliRBM",
+        "BoltzmannMachine",
+        "DBN",
         "DenoisingAutoencoder",
         "NetworkClassifier",
         "RBM",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,7 +32,7 @@ from .draws import Draws, calm
 from .likelihood import LogLikelihood, LogPartition, base_rates, exact_samples, ladder, log_partition, smaller
 from .machine import Machine
 from .step import ContrastiveStep, Rule, falling
-from .units import Binary, Layer, Rectified
+from .units import Binary, Gaussian, Layer, Rectified
 
 CELLS = 4_000_000  # numbers that are answered about at once
 WIDE = 5.0  # nats between the ends of a bracket that are worth a warning
@@ -42,7 +42,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
     """A restricted Boltzmann machine: p(v, h) = e^{-E(v, h)} / Z with E(v, h) = -hᵀWv - bᵀv - cᵀh.
 
     That is for binary units; a column may also be Gaussian (+ λv²/2, told with mean 0 and variance 1), a count
-    (+ log v!) or a category (one-hot), side by side. Hidden units are binary, or rectified (h ≥ 0, + h²/2).
+    (+ log v!) or a category (one-hot), side by side. Hidden units are binary, rectified (h ≥ 0, + h²/2) or
+    Gaussian (+ h²/2).
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         Kinds of the columns of numbers. "auto": columns within [0, 1] or of one common range (pixels) are binary, the
         range mapped onto [0, 1]; others are Gaussian. Categories of a table are categorical units. Values between 0
         and 1 of a binary column are taken for probabilities.
-    hidden : {"binary", "rectified"}
+    hidden : {"binary", "rectified", "gaussian"}
     method : {"pcd", "cd", "pt", "exact"}
         Where the model's half of the gradient comes from: persistent chains (Tieleman 2008), ``k`` Gibbs steps from the
         rows (Hinton 2002), chains at ``n_temperatures`` (Desjardins et al. 2010), or enumeration of the smaller layer.
@@ -223,20 +224,23 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
 
     def _step(self, device: torch.device, rate: Any, size: int) -> ContrastiveStep:
         machine = self._machine(device, copy=True)
-        columns, resample = self.columns_, self.resample
-        binary = columns.sizes[0]
+        start = torch.from_numpy(self.base_rate_).to(device)
+        return ContrastiveStep(
+            machine, self._reader(machine), self._rule(), rate, start, self.seed_, self.n_chains or size
+        )
+
+    def _reader(self, machine: Machine) -> Callable[[Batch, Draws], Tensor]:
+        """States of a batch: binary values drawn anew if so asked, gaps filled by the machine."""
+        binary, resample = self.columns_.sizes[0], self.resample
 
         def read(batch: Batch, draws: Draws) -> Tensor:
             v, holes = gaps(batch.x)
             if resample and binary:
                 drawn = draws.bernoulli(v[:, :binary])
                 v = drawn if binary == v.shape[1] else torch.cat([drawn, v[:, binary:]], dim=1)
-            if holes is not None:
-                v = fill(machine, draws, v, holes, 2)
-            return v
+            return v if holes is None else fill(machine, draws, v, holes, 2)
 
-        start = torch.from_numpy(self.base_rate_).to(device)
-        return ContrastiveStep(machine, read, self._rule(), rate, start, self.seed_, self.n_chains or size)
+        return read
 
     def _take(self, step: ContrastiveStep) -> None:
         """What the step has learned."""
@@ -412,7 +416,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
 
     def _check(self) -> None:
         check_number(self, "n_components", integer=True, low=1)
-        check_choice(self, "hidden", ["binary", "rectified"])
+        check_choice(self, "hidden", ["binary", "rectified", "gaussian"])
         check_choice(self, "method", ["pcd", "cd", "pt", "exact"])
         check_number(self, "k", integer=True, low=1)
         check_number(self, "learning_rate", low=0, open_low=True, choices=["auto"])
@@ -463,8 +467,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         first = next(source.blocks(1)).numbers
         pixels = self.shape_ is not None and isinstance(first, np.ndarray) and first.dtype == np.uint8
         self.columns_ = choose(found, self.visible, tuple(names), levels, pixels)
-        if self.hidden == "rectified" and self.columns_.sizes[2]:
-            raise ArgumentError("rectified hidden units on counts have no finite Z: take hidden='binary'")
+        if self.hidden != "binary" and self.columns_.sizes[2]:
+            raise ArgumentError(f"{self.hidden} hidden units on counts have no finite Z: take hidden='binary'")
         self.base_rate_ = base_rates(
             self._means(source), self.columns_.layer(torch.zeros(self.columns_.sizes[1]))
         ).numpy()
@@ -492,7 +496,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
             ).to(device)
             for a in (self.components_, self.intercept_visible_, self.intercept_hidden_, self.log_precision_)
         )
-        hidden: Layer = Binary(len(c)) if self.hidden == "binary" else Rectified(len(c))
+        hidden: Layer = {"binary": Binary, "rectified": Rectified}.get(self.hidden, unit_gaussian)(len(c))
         return Machine(self.columns_.layer(p), hidden, W, b, c)
 
     def _base(self, machine: Machine) -> Tensor:
@@ -559,6 +563,11 @@ def passes(asked: int | str, n: int, size: int) -> int:
     (345, 43)
     """
     return max(10, round(10_000 / math.ceil(n / size))) if isinstance(asked, str) else int(asked)
+
+
+def unit_gaussian(n: int) -> Gaussian:
+    """Gaussian units of precision 1."""
+    return Gaussian(torch.zeros(n))
 
 
 def fill(machine: Machine, draws: Draws, v: Tensor, holes: Tensor, steps: int) -> Tensor:
