@@ -31,6 +31,8 @@ ESTIMATORS: dict[str, tuple[dict[str, object], dict[str, list[object]]]] = {
         {"hidden_sizes": (4, 2), "pretrain_epochs": 1, "epochs": 2, "random_state": 0},
         {"learning_rate": [1e-3, 1e-2]},
     ),
+    "RBM": ({"n_components": 3, "n_iter": 2, "random_state": 0}, {"learning_rate": [1e-3, 1e-2]}),
+    "DBN": ({"hidden_sizes": (3, 2), "n_iter": 2, "random_state": 0}, {"learning_rate": [1e-3, 1e-2]}),
     "VAE": ({"hidden_sizes": (4, 2), "epochs": 2, "random_state": 0}, {"beta": [0.5, 1.0]}),
 }
 PRESENT = [name for name in ESTIMATORS if name in tacit.__all__]

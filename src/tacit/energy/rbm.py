@@ -184,7 +184,10 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
             self._start()
             step = self._step(device, falling(self._rate(), training.schedule, count * math.ceil(rows.n / size)), size)
             watch = Watch(step, self.columns_, lambda: self._take(step))
-            judged = held if held is not None else rows
+            track = None
+            if held is not None or self.track is not None:
+                judged = held if held is not None else rows
+                track = every(self.track or 1, lambda: self._tracked(step, judged))
             try:
                 run = train(
                     lambda _: step,
@@ -193,7 +196,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
                     batch_size=size,
                     seed=self.seed_,
                     training=_with(training, watch),
-                    evaluate=None if held is None and self.track is None else lambda: self._tracked(step, judged),
+                    evaluate=track,
                     checkpoint=None if checkpoint is None else Path(checkpoint),
                     about={"model": type(self).__name__, "columns": str(self.columns_), "rule": str(self._rule())},
                 )
@@ -255,7 +258,6 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
 
     def _tracked(self, step: ContrastiveStep, rows: Any) -> dict[str, float]:
         """Minus the log-likelihood of some rows, in nats a row, with its bracket."""
-        self._tracks = getattr(self, "_tracks", 0) + 1
         batch = next(iter(rows.batches(min(1000, rows.n), 0, 0)))
         v = step.read(batch, Draws(self.seed_))
         z = log_partition(step.machine, step.start, betas=1000, chains=50, seed=self.seed_, rows=v[:50])
@@ -568,6 +570,21 @@ def passes(asked: int | str, n: int, size: int) -> int:
 def unit_gaussian(n: int) -> Gaussian:
     """Gaussian units of precision 1."""
     return Gaussian(torch.zeros(n))
+
+
+def every(period: int, look: Callable[[], dict[str, float]]) -> Callable[[], dict[str, float]]:
+    """What ``look`` says at the first of so many calls, and again at the others."""
+    calls = 0
+    said: dict[str, float] = {}
+
+    def ask() -> dict[str, float]:
+        nonlocal calls, said
+        if calls % period == 0:
+            said = look()
+        calls += 1
+        return said
+
+    return ask
 
 
 def fill(machine: Machine, draws: Draws, v: Tensor, holes: Tensor, steps: int) -> Tensor:

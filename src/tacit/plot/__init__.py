@@ -28,6 +28,11 @@ from .columns import reasons as reasons
 from .columns import scores as scores
 from .drawn import differences as differences
 from .drawn import drawn as drawn
+from .energy import chain as chain
+from .energy import fantasies as fantasies
+from .energy import filters as filters
+from .energy import landscape as landscape
+from .energy import learning as learning
 from .groups import criterion as criterion
 from .groups import evidence as evidence
 from .groups import traits as traits
