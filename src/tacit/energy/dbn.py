@@ -13,11 +13,14 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from .. import kernels
 from ..base import Estimator, check_number
+from ..data.block import Block
 from ..errors import ArgumentError
 from ..neural.autoencoder import Autoencoder
 from ..neural.fitting import batch_size
 from ..neural.nets import Dense
+from ..neural.noise import uniforms
 from ..neural.rows import training_rows
 from ..rng import generator
 from ..train import Batch, Training, train
@@ -370,16 +373,19 @@ class DBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         """The bound without log Z [n]."""
         if n_samples < 1:
             raise ArgumentError(f"n_samples must be an int >= 1. Got {n_samples!r} instead.")
-        draws, jacobian = Draws(self.seed_), self.rbms_[0]._jacobian()
+        jacobian = self.rbms_[0]._jacobian()
 
         def bound(_: Machine, v: Tensor, holes: Any) -> Tensor:
             ups, downs = self._directions(v.device)
             top = self.rbms_[-1]._machine(v.device)
             total = torch.zeros(len(v), dtype=torch.float64, device=v.device)
-            for _s in range(n_samples):
+            keys = kernels.hash_rows(Block(0, v.cpu().numpy()))  # a row's draws follow from its content
+            for s in range(n_samples):
                 below = v
-                for up, down in zip(ups, downs):
-                    h = up.layer.sample(draws, up.natural(below), up.bias)
+                for l, (up, down) in enumerate(zip(ups, downs)):
+                    key = np.random.SeedSequence((self.seed_, s, l)).generate_state(1, np.uint64)
+                    u = torch.from_numpy(uniforms(keys ^ key, up.layer.n)).to(v)
+                    h = (u < up.layer.mean(up.natural(below), up.bias)).to(v)
                     total += down.log_prob(h, below) - up.log_prob(below, h)
                     below = h
                 total += top.log_mass(below)
