@@ -84,3 +84,12 @@ def test_quantised_codes_beat_quantised_pca_at_few_bits() -> None:
     found = quick("compression")
     few = {key.split(", ")[1]: value for key, value in found.items() if key.startswith("12 bits")}
     assert few["autoencoder"] > few["PCA"]
+
+
+def test_the_page_has_the_figures_that_the_results_hold() -> None:
+    sys.path.insert(0, str(ROOT))
+    try:
+        script = importlib.import_module("reproductions.autoencoders.table")
+    finally:
+        sys.path.remove(str(ROOT))
+    assert script.table() in script.PAGE.read_text(encoding="utf-8")

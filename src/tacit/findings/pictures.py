@@ -42,8 +42,9 @@ def explore_pictures(
     """What is in pictures: a path to a folder or an array file, or an array [n, h, w], [n, c, h, w] or [n, h, w, c].
 
     An ``Autoencoder`` learns a code of ``code_size`` numbers from at most 20,000 of them, and a second one two numbers
-    from the codes, for the map. The least typical are those that come back from their codes worst. ``epochs`` is for
-    the first; "auto" makes about 3,000 steps.
+    from the codes, for the map. A tenth is held out: learning ends when these no longer come back better, and what the
+    code keeps is measured on them. The least typical of all are those that come back from their codes worst.
+    ``epochs`` is the most for the first; "auto" makes up to 3,000 steps.
 
     Raises ``InputError`` for what is no set of pictures.
 
@@ -96,7 +97,7 @@ class PictureExploration:
             convolutional=not dense,
             epochs=epochs,
             batch_size=size,
-            training=Training(callbacks=(self._hear("learning"),)),
+            training=Training(early_stopping=True, callbacks=(self._hear("learning"),)),
             random_state=seed,
         ).fit(x[learned])
         self.progress("coding", None, None)
@@ -162,7 +163,7 @@ class PictureExploration:
         cells, held = self._cells(side)
         plane = grid(self.at, 12)
         decoded = np.asarray(self.model.inverse_transform(self._flat.inverse_transform(plane)))
-        error = -self.score.mean()
+        error = min(line["validation_loss"] for line in self.model.history_)  # of pictures held out
         kept = 1 - error / self._variance()
         size = f"{w} × {h} pixels{', in colour' if c == 3 else ''}"
         numbers = f"{self.model.code_size_} numbers in place of {c * h * w}"
@@ -203,8 +204,8 @@ class PictureExploration:
                 "before": uri(mosaic(np.stack([shown(x[some]), shown(back)]), 1)),
             },
             "made": self.made | {
-                "tacit": __version__, "learned": min(n, LEARNED), "widths": list(self.model._widths()),
-                "seconds": round(time.perf_counter() - self.started, 1),
+                "tacit": __version__, "learned": min(n, LEARNED), "taken": self.model.n_iter_,
+                "widths": list(self.model._widths()), "seconds": round(time.perf_counter() - self.started, 1),
             },
         }  # fmt: skip
 

@@ -43,9 +43,10 @@ class Reconstruction(nn.Module):
         self.judge = judge
         self.gaps = gaps
         self.corrupt = corrupt
+        self.dtype = dtype_of(coder)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        clean = self.coder.inputs.cells(batch, dtype_of(self.coder), self.gaps)
+        clean = self.coder.inputs.cells(batch, self.dtype, self.gaps)
         given = clean if self.corrupt is None else self.corrupt(clean)
         loss = self.judge(self.coder.decode(self.coder.encode(given)), clean)
         return {"loss": weighted_mean(loss, batch.weight)}

@@ -95,9 +95,10 @@ class Evidence(nn.Module):
         self.coder = coder
         self.judge = judge
         self.gaps, self.beta, self.k, self.resample = gaps, beta, k, resample
+        self.dtype = dtype_of(coder)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        cells = self.coder.inputs.cells(batch, dtype_of(self.coder), self.gaps)
+        cells = self.coder.inputs.cells(batch, self.dtype, self.gaps)
         if self.resample:
             cells = cells._replace(x=(torch.rand_like(cells.x) < cells.x).to(cells.x))
         q = self.coder.posterior(cells)

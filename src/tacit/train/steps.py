@@ -54,7 +54,8 @@ class GradientStep:
     def __call__(self, batch: Any) -> Mapping[str, Tensor]:
         with self.autocast():
             said: dict[str, Tensor] = self.run(batch)
-        self.optimizer.zero_grad(set_to_none=True)
+        for p in self.parameters:
+            p.grad = None
         if self.fabric:
             self.fabric.backward(said["loss"])
         else:
