@@ -88,7 +88,7 @@ class PictureExploration:
         dense = int(np.prod(shape)) <= DENSE
         rng = np.random.default_rng(seed)
         learned = np.sort(rng.permutation(n)[:LEARNED])
-        size = min(128, len(learned))
+        size = min(128, len(learned) // 2)
         steps = -(-len(learned) // size)
         epochs = max(10, 3000 // steps) if epochs == "auto" else epochs
         self.made["epochs"] = epochs
