@@ -218,6 +218,11 @@ class BayesianGaussianMixture(GaussianMixture):
         tags.input_tags.allow_nan = self.covariance_type == "diag"
         return tags
 
+    def _open(self, X: object, *, reset: bool, weight: object = None, known: object = None) -> Source:
+        if self.covariance_type == "diag":
+            return super()._open(X, reset=reset, weight=weight, known=known)
+        return self._rows(X, reset=reset, weight=weight, known=known)
+
     def _fit(self, X: object, sample_weight: object, known: object) -> Source:
         if known is not None:
             raise ArgumentError("known components are for GaussianMixture")
@@ -226,8 +231,6 @@ class BayesianGaussianMixture(GaussianMixture):
         check_choice(self, "init_params", ("kmeans", "random"))
         check_choice(self, "weight_concentration_prior_type", ("dirichlet_process", "dirichlet_distribution"))
         source = self._open(X, reset=True, weight=sample_weight)
-        if self._gaps and self.covariance_type == "full":
-            raise ArgumentError("Input X contains NaN: gaps need covariance_type='diag' here, or a GaussianMixture")
         n, K = source.shape[0], self.n_components
         if n < K:
             raise ArgumentError(f"Expected n_samples >= n_components but got n_components = {K}, n_samples = {n}")
