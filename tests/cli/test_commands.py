@@ -340,3 +340,15 @@ def test_help_has_an_example(args: tuple[str, ...]) -> None:
     assert "Usage" in said
     if args not in ((), ("fit",)):
         assert f"tacit {' '.join(args)} " in " ".join(said.split())
+
+
+def test_a_boltzmann_machine_of_a_mixed_table():
+    pytest.importorskip("torch", reason="the deep part needs torch")
+    said = json.loads(
+        ok("fit", "rbm", "sample:tips", "-o", "t.tacit", "--n-components", 3, "--n-iter", 2, "--method", "cd", "--json")
+    )
+    assert said["model"] == "RBM"
+    assert said["learned"]["n_iter_"] == 2
+    model = tacit.load("t.tacit")
+    assert model.method == "cd"
+    assert model.sample(2).column_names == said["columns"]

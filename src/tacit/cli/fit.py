@@ -78,6 +78,15 @@ class Coding(StrEnum):
 _CODERS = {Coding.plain: "Autoencoder", Coding.denoising: "DenoisingAutoencoder", Coding.variational: "VAE"}
 
 
+class Slope(StrEnum):
+    """How an energy model learns."""
+
+    pcd = "pcd"
+    cd = "cd"
+    pt = "pt"
+    exact = "exact"
+
+
 class Solver(StrEnum):
     """How PCA is computed."""
 
@@ -298,6 +307,48 @@ def autoencoder(
     model = getattr(tacit, _CODERS[kind])(**options)
     rows: Any = read_pictures(table).x if holds_pictures(table) else tables.read(table, types, columns)
     model.fit(rows, checkpoint=checkpoint)
+    _finish(model, output, as_json)
+
+
+@app.command(epilog="tacit fit rbm sample:tips -o tips.tacit --n-components 16")
+def rbm(
+    table: TablePath,
+    output: ModelFile = DEFAULT_FILE,
+    columns: Columns = None,
+    types: Types = None,
+    n_components: Annotated[int, typer.Option(min=1, help="Hidden units.")] = 256,
+    method: Annotated[Slope, typer.Option(help="Where the model's half of the gradient comes from.")] = Slope.pcd,
+    k: Annotated[int, typer.Option(min=1, help="Gibbs steps an update.")] = 1,
+    learning_rate: Annotated[str, typer.Option(metavar="RATE|auto", help="Falls to 0 as a cosine.")] = "auto",
+    batch_size: Annotated[str, typer.Option(metavar="N|auto", help="Rows in an update.")] = "auto",
+    n_iter: Annotated[str, typer.Option(metavar="N|auto", help="Passes over the rows.")] = "auto",
+    time_limit: Annotated[float | None, typer.Option(min=0, help="Most seconds of learning.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where the state is kept; the same command goes on from it.")
+    ] = None,
+    log: Annotated[
+        str | None, typer.Option(metavar="FILE.csv|FOLDER", help="The free-energy gap, as CSV or for TensorBoard.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto takes a GPU if there is one.")] = "auto",
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """A restricted Boltzmann machine: a density of numbers, categories and bits by hidden units that join them."""
+    import tacit
+
+    tables.check_output(output)
+    model = tacit.RBM(
+        n_components,
+        method=method.value,
+        k=k,
+        learning_rate="auto" if learning_rate == "auto" else _number(learning_rate, float, "--learning-rate"),
+        batch_size="auto" if batch_size == "auto" else int(_number(batch_size, int, "--batch-size")),
+        n_iter="auto" if n_iter == "auto" else int(_number(n_iter, int, "--n-iter")),
+        training=tacit.Training(time_limit=time_limit, log=log, progress=not as_json),
+        device=device,
+        random_state=seed,
+    )
+    model.fit(tables.read(table, types, columns), checkpoint=checkpoint)
     _finish(model, output, as_json)
 
 
