@@ -79,7 +79,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     for n in sizes:
         for start in ("pre-trained", "random"):
             keys = []
-            for seed, draw in product(range(options.seeds), range(5 if n <= 1000 else 1)):
+            for seed, draw in product(range(options.seeds), range((2 if quick else 5) if n <= 1000 else 1)):
                 keys.append(f"{n} labels, {start}, stack {seed}, draw {draw}")
                 results.get(keys[-1], partial(right, seed, draw, n, start == "pre-trained"))
             found[f"{n} labels, {start}"] = results.summary(keys)
