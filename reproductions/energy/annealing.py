@@ -3,7 +3,7 @@
     python -m reproductions.energy.annealing [--machines 50] [--quick]
 
 For each machine log Z exactly, by annealing up (with its standard error), and whether the truth lies inside the
-bracket (low, high). About two seconds a machine on two cores.
+bracket (low, high). About 5 seconds a machine on two busy cores.
 """
 
 from __future__ import annotations

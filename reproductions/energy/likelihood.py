@@ -6,8 +6,8 @@ Centred persistent contrastive divergence, batches of 100, a learning rate that 
 hidden units and pixels sampled from their grey values (CD with k up to 25; Salakhutdinov and Murray 2008); -84.86 by
 annealing and -96.61 by annealing back for pixels thresholded at 1/2 (centred PCD, 200 epochs, MelJan/PyDeep);
 -142.56 exactly for 16 hidden units, thresholded (same). "sampled" rows are drawn anew in every update of training;
-test rows are drawn once, from seed 1. An epoch of 60,000 rows takes 1.5 s for 500 hidden units on two cores, the
-ladder of 14,500 temperatures with 100 chains half a minute, so that 200 epochs take 6 minutes; 16 units 1 minute.
+test rows are drawn once, from seed 1. The seconds of each
+machine stand beside its result; in parts with --minutes.
 """
 
 from __future__ import annotations

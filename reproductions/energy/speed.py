@@ -3,7 +3,7 @@
     python -m reproductions.energy.speed [--quick]
 
 20,000 rows of MNIST, 784-500, batches of 100, float32, the best of three; every product by NumPy's BLAS. A fit's fixed
-costs are taken out by the difference of three epochs and one. Two minutes on two cores.
+costs are taken out by the difference of three epochs and one.
 """
 
 from __future__ import annotations
