@@ -73,6 +73,9 @@ class Mixture(LatentModel[MixtureParams, MixtureStats]):
         some = stats.counts > 0
         return float((stats.counts[some] * log_weights[some]).sum()) + self.family.expected(stats.parts, params.theta)
 
+    def entropy(self, stats: MixtureStats, params: MixtureParams) -> float:
+        return stats.entropy + self.family.hidden(stats.parts, params.theta)
+
     def about(self, stats: MixtureStats, old: MixtureParams, new: MixtureParams) -> MixtureStats:
         return stats._replace(parts=self.family.about(stats.parts, old.theta, new.theta))
 

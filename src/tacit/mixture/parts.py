@@ -216,10 +216,7 @@ def averaged(densities: list[Density]) -> Density:
     if len(densities) == 1:
         return densities[0]
     params = [d.params for d in densities]
-    theta = tuple(
-        type(first)(*(np.concatenate(arrays) for arrays in zip(*each, strict=True)))
-        for first, each in ((each[0], each) for each in zip(*(p.theta for p in params), strict=True))
-    )
+    theta = densities[0].model.family.together([p.theta for p in params])
     weights = np.concatenate([p.log_weights for p in params]) - np.log(len(params))
     model = replace(densities[0].model, K=len(weights))
     return Density(model, MixtureParams(weights, theta), np.concatenate([d.component for d in densities]))

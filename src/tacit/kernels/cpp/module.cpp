@@ -14,4 +14,5 @@ NB_MODULE(TACIT_MODULE, m) {
   tacit::bind_mixture(m);
   tacit::bind_project(m);
   tacit::bind_units(m);
+  tacit::bind_tree(m);
 }

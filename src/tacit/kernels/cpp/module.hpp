@@ -11,4 +11,5 @@ void bind_moments(nanobind::module_&);
 void bind_mixture(nanobind::module_&);
 void bind_project(nanobind::module_&);
 void bind_units(nanobind::module_&);
+void bind_tree(nanobind::module_&);
 }  // namespace tacit

@@ -161,20 +161,20 @@ def _grid(held: Values) -> float:
 
 def _scores(held: Values, step: float) -> dict[str, float]:
     """-BIC / 2 of mixtures of up to three normals, with their advantage, and of up to two of each other family."""
-    x, w = _grouped(held)
+    x, w = grouped(held)
     n = w.sum()
     h = np.full(len(x), step or 1e-3 * max(np.ptp(x), 1e-300))
-    fits = {"normal": max(_normals(x, w, K, x - h / 2, x + h / 2) for K in (1, 2, 3)) + CLEAR[0] + CLEAR[1] * n}
+    fits = {"normal": max(normals(x, w, K, x - h / 2, x + h / 2).score for K in (1, 2, 3)) + CLEAR[0] + CLEAR[1] * n}
     if x[0] > 0:
         low = np.where(x - h / 2 > 0, x - h / 2, x / 2)
-        fits["lognormal"] = max(_normals(np.log(x), w, K, np.log(low), np.log(x + h / 2)) for K in (1, 2))
+        fits["lognormal"] = max(normals(np.log(x), w, K, np.log(low), np.log(x + h / 2)).score for K in (1, 2))
     if step == 1 and x[0] >= 0 and held.x[-1] <= LIMIT and len(x) == len(held.x):
         fits["poisson"] = max(_counts(x, w, K, False) for K in (1, 2))
         fits["negative_binomial"] = max(_counts(x, w, K, True) for K in (1, 2))
     return fits
 
 
-def _grouped(held: Values) -> Values:
+def grouped(held: Values) -> Values:
     """At most ``POINTS`` values: neighbours put together at their mean."""
     x, w = held
     if len(x) <= POINTS:
@@ -192,8 +192,17 @@ def _starts(w: Doubles, K: int) -> Doubles:
     return out
 
 
-def _normals(x: Doubles, w: Doubles, K: int, low: Doubles, high: Doubles) -> float:
-    """-BIC / 2 of K normals, each value counted with the probability of its cell (low, high]."""
+class Normals(NamedTuple):
+    """A mixture of normals of one column; ``score`` is -BIC / 2."""
+
+    score: float
+    weight: Doubles
+    mu: Doubles
+    sigma: Doubles
+
+
+def normals(x: Doubles, w: Doubles, K: int, low: Doubles, high: Doubles) -> Normals:
+    """K normals, each value counted with the probability of its cell (low, high]."""
     n, r = w.sum(), _starts(w, K)
     sd = np.sqrt(max(float(w @ (x - w @ x / n) ** 2) / n, 1e-300))
     floor = max(1e-3 * sd, float((high - low).min()) / np.sqrt(2 * np.pi))
@@ -209,7 +218,7 @@ def _normals(x: Doubles, w: Doubles, K: int, low: Doubles, high: Doubles) -> flo
     far = -0.5 * ((x[:, None] - μ) / σ) ** 2 - np.log(σ) - 0.92 + np.log(np.maximum(high - low, 1e-300))[:, None]
     with np.errstate(divide="ignore"):
         log_p = logsumexp(np.log(N / n) + np.where(mass > 1e-200, np.log(mass), np.minimum(far, 0.0)), axis=1)
-    return float(w @ log_p - 0.5 * (3 * K - 1) * np.log(max(n, 2.0)))
+    return Normals(float(w @ log_p - 0.5 * (3 * K - 1) * np.log(max(n, 2.0))), N / N.sum(), μ, σ)
 
 
 def _counts(x: Doubles, w: Doubles, K: int, wide: bool) -> float:

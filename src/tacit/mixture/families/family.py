@@ -58,6 +58,15 @@ class Family(ABC, Generic[Θ, T]):
         """Σ_ik r_ik log p(x_i | θ_k) of the observed cells, from sums about the means of this θ; NaN where unknown."""
         return float("nan")
 
+    def hidden(self, t: T, θ: Θ) -> float:
+        """Σ_ik r_ik H(x_hidden | x_observed, k): the entropy of the cells that the E-step at θ filled in."""
+        return 0.0
+
+    def together(self, each: list[Θ]) -> Θ:
+        """The components of several θ, one after the other."""
+        arrays = zip(*each, strict=True)  # type: ignore[call-overload]
+        return type(each[0])(*(np.concatenate(same) for same in arrays))
+
     def about(self, t: T, old: Θ, new: Θ) -> T:
         """Sums that were taken about the means of ``old``, moved to those of ``new``; as they are where none are."""
         return t

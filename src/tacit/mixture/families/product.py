@@ -57,6 +57,12 @@ class Product(Family[tuple[Any, ...], tuple[Any, ...]]):
     def expected(self, t: tuple[Any, ...], θ: tuple[Any, ...]) -> float:
         return float(sum(part.expected(s, mine) for part, s, mine in zip(self.parts, t, θ, strict=True)))
 
+    def hidden(self, t: tuple[Any, ...], θ: tuple[Any, ...]) -> float:
+        return float(sum(part.hidden(s, mine) for part, s, mine in zip(self.parts, t, θ, strict=True)))
+
+    def together(self, each: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+        return tuple(part.together(list(same)) for part, same in zip(self.parts, zip(*each, strict=True), strict=True))
+
     def about(self, t: tuple[Any, ...], old: tuple[Any, ...], new: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple(part.about(s, a, b) for part, s, a, b in zip(self.parts, t, old, new, strict=True))
 

@@ -1,0 +1,148 @@
+"""Which tree: the one over which a component's rows are likeliest, from how often pairs of levels meet.
+
+Over all trees Σ_i r_i log p(x_i) is largest for the one whose edges have the largest sum of mutual information (Chow and
+Liu 1968); an edge that does not pay for its parameters is left out, which makes a forest.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ...typing import Array, Doubles, Floats
+from .tree import Tree, TreeParams, table_starts
+
+AT_ONCE = 50_000_000  # cells of the indicator matrix
+PRIOR = 1.0  # rows spread evenly over each pair, in the table of all rows
+
+
+class Pairs(NamedTuple):
+    """The rows that pairs are counted in."""
+
+    hot: Floats  # float32 [n, L] indicators of the levels, or of all but the first of each column
+    whole: bool  # whether every column has a level in each row: then the first levels are left out
+
+
+def indicators(codes: Array, levels: tuple[int, ...]) -> Pairs:
+    """Codes [n, c] as indicators."""
+    C = np.array(levels)
+    whole = bool((codes >= 0).all()) and bool((C > 1).all())
+    first = int(whole)
+    edge = np.concatenate([[0], np.cumsum(C - first)])
+    hot = np.zeros((len(codes), edge[-1]), np.float32)
+    rows, columns = np.nonzero(codes >= first)
+    hot[rows, edge[columns] + codes[rows, columns] - first] = 1
+    return Pairs(hot, whole)
+
+
+def meetings(pairs: Pairs, w: Doubles, levels: tuple[int, ...]) -> Doubles:
+    """Σ_i w_i [x_ij = a] [x_il = b] for all levels of all columns [L, L]."""
+    some = np.flatnonzero(w > 1e-4 * max(float(w.max(initial=0.0)), 1e-300))
+    hot, v = pairs.hot[some], w[some].astype(np.float32)
+    S = ((hot * v[:, None]).T @ hot).astype(np.float64)
+    if not pairs.whole:
+        return S
+    # the first level of a column is where none of the others is
+    C = np.array(levels)
+    edge = np.concatenate([[0], np.cumsum(C)])
+    rest = np.ones(edge[-1], bool)
+    rest[edge[:-1]] = False
+    at = np.cumsum(C - 1) - (C - 1)
+    n = np.diagonal(S)
+    out = np.empty((edge[-1], edge[-1]))
+    out[np.ix_(rest, rest)] = S
+    zero = n - np.add.reduceat(S, at, axis=0)  # [c, L - c]
+    out[np.ix_(~rest, rest)] = zero
+    out[np.ix_(rest, ~rest)] = zero.T
+    of = np.add.reduceat(n, at)  # rows not at the first level
+    total = float(v.sum(dtype=np.float64))
+    both = total - of[:, None] - np.add.reduceat(zero, at, axis=1)
+    out[np.ix_(~rest, ~rest)] = both
+    return np.maximum(out, 0.0)
+
+
+def gains(J: Doubles, levels: tuple[int, ...]) -> Doubles:
+    """Σ_ab J_ab log (J_ab J / J_a J_b) of every pair of columns [c, c], from masses J [L, L]: mass times information."""
+    at = np.concatenate([[0], np.cumsum(levels)[:-1]])
+    a = np.add.reduceat(J, at, axis=1)  # [L, c], J_a for each other column
+    T = np.add.reduceat(a, at, axis=0)  # [c, c]
+
+    def entropy(v: Doubles) -> Doubles:
+        out: Doubles = v * np.log(np.where(v > 0, v, 1.0))
+        return out
+
+    joint = np.add.reduceat(np.add.reduceat(entropy(J), at, axis=0), at, axis=1)
+    single = np.add.reduceat(entropy(a), at, axis=0)
+    return joint - single - single.T + entropy(T)
+
+
+def spanning(weight: Doubles) -> Array:
+    """The parents [c] of the forest with the largest sum of positive weights (Prim 1957); -1 for a root."""
+    c = len(weight)
+    parent = np.full(c, -1, np.int32)
+    best, best_from = np.full(c, -np.inf), np.full(c, -1, np.int32)
+    outside = np.ones(c, bool)
+    for _ in range(c):
+        j = int(np.argmax(np.where(outside, best, -np.inf))) if best.max() > 0 else -1
+        if j < 0 or not outside[j]:
+            j = int(np.argmax(outside))
+        parent[j] = best_from[j] if best[j] > 0 else -1
+        outside[j], best[j] = False, -np.inf
+        nearer = outside & (weight[j] > best)
+        best[nearer], best_from[nearer] = weight[j][nearer], j
+    return parent
+
+
+def pooled(pairs: Pairs, w: Doubles, levels: tuple[int, ...]) -> Doubles:
+    """q, the joint distribution of every pair of columns in all rows [L, L], each with a row spread evenly."""
+    C = np.array(levels, np.float64)
+    n = meetings(pairs, w, levels) + np.repeat(np.repeat(PRIOR / np.outer(C, C), levels, axis=0), levels, axis=1)
+    at = np.concatenate([[0], np.cumsum(levels)[:-1]])
+    T = np.add.reduceat(np.add.reduceat(n, at, axis=0), at, axis=1)
+    return n / np.repeat(np.repeat(T, levels, axis=0), levels, axis=1)
+
+
+def learned(
+    family: Tree, pairs: Pairs, resp: Floats, q: Doubles, penalty: float = 1.0, shared: bool = False
+) -> TreeParams:
+    """Trees and tables for responsibilities [n, K] (times weights) of these rows.
+
+    An edge between columns of A and B levels must gain ``penalty`` (A - 1) (B - 1) log(N_k) / 2 nats (Schwarz 1978).
+    """
+    levels, s = family.levels, family.smoothing
+    K, c = resp.shape[1], len(levels)
+    free = np.outer(np.array(levels) - 1, np.array(levels) - 1)
+    parent = np.full((K, c), -1, np.int32)
+    kept: list[Doubles] = []
+    weight = np.zeros((c, c))
+    for k in range(K):
+        w = np.asarray(resp[:, k], np.float64)
+        n = meetings(pairs, w, levels)
+        kept.append(n)
+        gain = gains(n + s * q, levels) - penalty * 0.5 * free * np.log(max(float(w.sum()), 2.0))
+        if shared:
+            weight += gain
+        else:
+            parent[k] = spanning(gain)
+    if shared:
+        parent[:] = spanning(weight)
+    counts = np.stack([gathered(family, parent[k], kept[k]) for k in range(K)]) if shared else None
+    width = int(table_starts(levels, parent)[:, -1].max())
+    mass, prior = np.zeros((K, width)), np.zeros((K, width))
+    for k in range(K):
+        mine = gathered(family, parent[k], kept[k]) if counts is None else counts[k]
+        mass[k, : len(mine)] = mine
+        at = gathered(family, parent[k], q)
+        prior[k, : len(at)] = at
+    return TreeParams(parent, prior, family.tables(parent, mass + s * prior, np.zeros((K, width))))
+
+
+def gathered(family: Tree, parent: Array, J: Doubles) -> Doubles:
+    """The masses of a tree's tables [W] from those of all pairs [L, L]."""
+    e = family.edges
+    out = []
+    for j, pa in enumerate(parent):
+        own = slice(e[j], e[j + 1])
+        out.append(np.diagonal(J)[own] if pa < 0 else J[e[pa] : e[pa + 1], own].ravel())
+    return np.concatenate(out)
