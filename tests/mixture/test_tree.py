@@ -59,7 +59,9 @@ def said(rows: np.ndarray, codes: np.ndarray, likelihood: np.ndarray, edges: np.
     return w
 
 
-EVIDENCE = dict(seed=st.integers(0, 10_000), K=st.integers(1, 3), sizes=st.lists(st.integers(1, 4), min_size=1, max_size=6))
+EVIDENCE = dict(
+    seed=st.integers(0, 10_000), K=st.integers(1, 3), sizes=st.lists(st.integers(1, 4), min_size=1, max_size=6)
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -94,7 +96,7 @@ def test_messages_equal_enumeration(seed: int, K: int, sizes: list[int]) -> None
 @given(**EVIDENCE)
 def test_expected_counts_equal_enumeration(seed: int, K: int, sizes: list[int]) -> None:
     levels = tuple(sizes)
-    rng, c = np.random.default_rng(seed), len(sizes)
+    rng = np.random.default_rng(seed)
     θ = random_forest(K, levels, seed)
     forest, edges = Forest.of(levels, θ.parent, θ.log_p), np.concatenate([[0], np.cumsum(levels)])
     rows, log_p = enumerated(levels, θ)
@@ -255,7 +257,10 @@ def test_rows_of_a_table_stand_where_they_should() -> None:
     starts = row_starts((2, 3, 2), parent, 14)
     assert starts.tolist() == [0, 2, 5, 8, 10, 12, 14, 16, 19, 21]
     θ = random_forest(2, (2, 3, 2), 0)
-    assert len(gathered(Tree((2, 3, 2)).over(_some()), θ.parent[0], np.ones((7, 7)))) == table_starts((2, 3, 2), θ.parent)[0, -1]
+    assert (
+        len(gathered(Tree((2, 3, 2)).over(_some()), θ.parent[0], np.ones((7, 7))))
+        == table_starts((2, 3, 2), θ.parent)[0, -1]
+    )
 
 
 def _some() -> MemorySource:

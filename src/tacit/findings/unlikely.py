@@ -103,7 +103,7 @@ def surprise(model: Product, block: Block) -> Surprise:
     for j, column in enumerate(model.columns):
         seen = np.flatnonzero(~np.isnan(x[:, j]))
         if len(seen):
-            bits[seen, j] = np.minimum(surprisal(column, x[seen, j], total[seen]) / np.log(2), 60)
+            bits[seen, j] = np.minimum(surprisal(column, x[seen, j], np.exp(without[seen, j])) / np.log(2), 60)
     return Surprise(np.where(np.isnan(x), np.nan, log_prob), bits, np.exp(without))
 
 

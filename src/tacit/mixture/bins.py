@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .conditional import Cell, Conditional
+from .conditional import Cell, Given
 from .evidence import Said, Variable, intersect
 from .families.column import Interval
 
@@ -17,7 +17,7 @@ NOTHING = 1e-6
 STANDS_OUT = 0.05  # the probability at which a point mass has its own row
 
 
-def bins(variable: Variable, conditional: Conditional) -> list[Cell]:
+def bins(variable: Variable, conditional: Given) -> list[Cell]:
     """Large point masses on their own, and ranges of round width that hold nearly all of the rest, in order."""
     rest: Said = (Interval(-math.inf, math.inf),)
     large: list[float] = []
@@ -44,7 +44,7 @@ def bins(variable: Variable, conditional: Conditional) -> list[Cell]:
     return [cell for _, _, cell in sorted(cells, key=lambda c: c[:2])]
 
 
-def _mean(conditional: Conditional, variable: Variable, said: Said) -> float:
+def _mean(conditional: Given, variable: Variable, said: Said) -> float:
     return float(np.exp(conditional.log_probability({variable.name: said})).mean())
 
 

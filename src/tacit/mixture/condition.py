@@ -14,13 +14,15 @@ from ..rng import generator
 from ..typing import Array, Doubles, Seed
 from .answer import Answer, Answers
 from .box import Draws
-from .conditional import Columns, Conditional
+from .conditional import Conditional, Given
+from .conditional_tree import TreeConditional
 from .evidence import Said, Variable, intersect, possible
 from .families.column import Interval, Levels
 from .grammar import Grammar, Question, Term, shown
 from .query import many, one
 from .rounds import joined, rounds
 from .rows import Cells, cells_of, distinct
+from .variables import Columns
 
 _KNOWN: WeakKeyDictionary[Any, tuple[Any, Grammar]] = WeakKeyDictionary()  # model -> its arrays, what to say of them
 
@@ -145,15 +147,22 @@ class ConditionalMixture:
         u = rng.random(n_samples if self._table is None else len(w)) * cumulative[:, -1]
         z = (u[:, None] > cumulative).sum(axis=1)
         known = {name: np.repeat(cells, each) for name, cells in self._cells().items()}
-        cells = self._draw(z, known, rng)
+        cells = self._draw(z, np.zeros(len(z), int) if self._table is None else np.arange(len(z)) // each, known, rng)
         schema = self._model.schema_
         x = np.column_stack([np.empty((len(z), 0)), *(cells[c.name] for c in schema.numeric)])
         codes = np.column_stack([np.empty((len(z), 0)), *(cells[c.name] for c in schema.categorical)])
         return x if self._model.array_ else schema.decode(x, codes.astype(np.int32))
 
-    def _draw(self, z: Array, known: Mapping[str, Array], rng: np.random.Generator) -> dict[str, Array]:
-        """The cells of every column for components z [n], and those that are known."""
-        columns, cells = self._grammar.columns, {}
+    def _draw(self, z: Array, row: Array, known: Mapping[str, Array], rng: np.random.Generator) -> dict[str, Array]:
+        """The cells of every column for components z [n] of rows of evidence, and those that are known."""
+        columns, cells = self._grammar.columns, dict[str, Array]()
+        if columns.wood is not None:
+            all_ = self._all()
+            assert isinstance(all_, TreeConditional)
+            codes = all_.codes(z, row, rng)
+            for name, variable in columns.wood.codes.items():
+                cells[name] = _draw(variable, self._said.get(name), codes[:, columns.wood.at(name)], rng)
+            return cells | {name: np.where(np.isnan(x), cells[name], x) for name, x in known.items()}
         for name, variable in columns.variables.items():
             if name not in columns.boxes:
                 cells[name] = _draw(variable, self._said.get(name), z, rng)
@@ -181,14 +190,15 @@ class ConditionalMixture:
             out[c.name] = np.where(block.codes[:, j] < 0, np.nan, block.codes[:, j])
         return {name: x for name, x in out.items() if name not in self._said}
 
-    def _all(self) -> Conditional:
+    def _all(self) -> Given:
         """Given everything."""
         return self._conditional(self._said, () if self._table is None else self._names(self._said))
 
-    def _conditional(
-        self, said: Mapping[str, Said], names: Collection[str] = (), draws: Draws | None = None
-    ) -> Conditional:
+    def _conditional(self, said: Mapping[str, Said], names: Collection[str] = (), draws: Draws | None = None) -> Given:
         columns = self._grammar.columns
+        if columns.wood is not None:
+            cells = None if self._table is None else columns.wood.cells(self._table, names)
+            return TreeConditional(columns, said, cells)
         if self._table is None:
             return Conditional(columns, said, None, draws)
         return Conditional(columns, said, (cells_of(columns, self._table, names), self._table.n), draws)

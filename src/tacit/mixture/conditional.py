@@ -7,6 +7,7 @@ question is then one of Σ_m w_m P_m(· | E) (Bishop 2006, section 9.2; Murphy 2
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,59 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import QueryError
-from ..typing import Array, Doubles
-from .box import Box, Draws
-from .evidence import Said, Value, Variable, intersect, nearest, pick
+from ..typing import Doubles
+from .box import Draws
+from .evidence import Said, Value, Variable, intersect
 from .families.column import Levels
+from .information import Information, mutual_information
 from .marginal import Marginal
 from .rows import Cells, posterior
-
-
-class Columns:
-    """A fitted mixture as questions see it: its parts and its columns by name."""
-
-    def __init__(self, model: Any) -> None:
-        with np.errstate(divide="ignore"):
-            self.log_weights: Doubles = np.log(model.part_weights_)
-        self.schema = model.schema_
-        self.variables = {
-            c.name: Variable(c, model._column(c.name))
-            for c in self.schema.columns
-            if c.kind.numeric or c.kind.categorical
-        }
-        self.left_out = {c.name: c for c in self.schema.left_out}
-        self.boxes = {name: box for box in map(Box, model._blocks()) for name in box.block.names}
-
-    def find(self, name: str) -> Variable:
-        """The column that is meant by a name."""
-        found = pick(name, self.variables)
-        if found is None:
-            raise QueryError(self.unknown(name))
-        return self.variables[found]
-
-    def unknown(self, name: str) -> str:
-        """What is said of a name that is no column."""
-        left = pick(name, self.left_out)
-        if left is not None:
-            return f"column {left!r} was left out of the model, as {self.left_out[left].kind}"
-        return f"no column {name!r}{nearest(name, self.variables, 'the columns are')}"
-
-    def log_likelihood(self, said: Mapping[str, Said], draws: Draws) -> Doubles:
-        """log P(all that is said | m) [M]: a product over columns, and over blocks of dependent columns."""
-        total = np.zeros(len(self.log_weights))
-        for names in self.apart(said):
-            if len(names) == 1:
-                total = total + self.variables[names[0]].log_prob(said[names[0]])
-            else:
-                total = total + self.boxes[names[0]].log_prob({name: said[name] for name in names}, draws)
-        return total
-
-    def apart(self, names: Iterable[str]) -> list[list[str]]:
-        """Names together that are of one block."""
-        together: dict[object, list[str]] = {}
-        for name in names:
-            together.setdefault(self.boxes.get(name, name), []).append(name)
-        return list(together.values())
+from .variables import Columns
 
 
 class Cell(NamedTuple):
@@ -76,12 +32,62 @@ class Cell(NamedTuple):
     said: Said
 
 
-class Conditional:
+class Given(ABC):
     """The distribution of all columns given evidence; of one question, or of each of n rows at once.
 
-    ``rows`` are cells that differ from row to row, and how many rows there are, beside what is ``said`` of columns once
-    and for all.
+    ``rows`` is what differs from row to row, beside what is ``said`` of columns once and for all.
     """
+
+    columns: Columns
+    said: dict[str, Said]
+    weights: Doubles  # [n, M], p(m | E)
+    log_evidence: Doubles  # [n]
+
+    @abstractmethod
+    def given(self, more: Mapping[str, Said]) -> Given:
+        """The same with more evidence."""
+
+    @abstractmethod
+    def log_probability(self, target: Mapping[str, Said]) -> Doubles:
+        """log p(T | E) [n], a density if some column of T has one that E does not fix."""
+
+    @abstractmethod
+    def table(self, cells: Mapping[str, Sequence[Cell]], fixed: Mapping[str, Said]) -> Doubles:
+        """p(every combination of cells, and what is fixed | E) [n, C_1, C_2, ...]."""
+
+    @abstractmethod
+    def marginal(self, name: str) -> Marginal:
+        """The distribution of one number."""
+
+    @abstractmethod
+    def information(self, a: str, b: str) -> Information:
+        """The mutual information of two columns given the evidence, of one question."""
+
+    def density(self, target: Mapping[str, Said]) -> bool:
+        """Whether ``log_probability`` is that of a density."""
+        variables = self.columns.variables
+        return any(variables[n].density(s) and not variables[n].density(self.said.get(n)) for n, s in target.items())
+
+    def levels(self, name: str) -> Doubles:
+        """p(level | E) [n, C] of one category."""
+        variable = self.columns.variables[name]
+        cells = [Cell(level, Levels((c,))) for c, level in enumerate(variable.levels)]
+        return self.table({name: cells}, {})
+
+    def _both(self, more: Mapping[str, Said]) -> dict[str, Said]:
+        """What is said already, and more."""
+        return self.said | {name: intersect(self.said.get(name), said) for name, said in more.items()}
+
+    def _believe(self, log_evidence: Doubles, one: bool) -> None:
+        """Keep how likely the evidence is, and refuse what cannot be."""
+        self.log_evidence = log_evidence
+        if np.isneginf(log_evidence).any():
+            where = "" if one else f" in row {np.flatnonzero(np.isneginf(log_evidence))[0]} (the first is 0)"
+            raise QueryError(f"the evidence{where} has probability zero under this model: nothing follows from it")
+
+
+class Conditional(Given):
+    """Where columns are independent within a part, or share a full covariance."""
 
     def __init__(
         self,
@@ -92,25 +98,15 @@ class Conditional:
     ) -> None:
         self.columns, self.said, self.rows, self.draws = columns, dict(said), rows, draws or Draws(0)
         log_joint = columns.log_weights + columns.log_likelihood(self.said, self.draws)
-        self.weights: Doubles  # [n, M], p(m | E)
-        self.log_evidence: Doubles  # [n]
-        self.weights, self.log_evidence = posterior(log_joint, *(rows or ((), 1)))
-        if np.isneginf(self.log_evidence).any():
-            self._impossible(np.flatnonzero(np.isneginf(self.log_evidence)))
-
-    def _impossible(self, rows: Array) -> None:
-        where = "" if self.rows is None else f" in row {rows[0]} (the first is 0)"
-        raise QueryError(f"the evidence{where} has probability zero under this model: nothing follows from it")
+        self.weights, log_evidence = posterior(log_joint, *(rows or ((), 1)))
+        self._believe(log_evidence, rows is None)
 
     def given(self, more: Mapping[str, Said]) -> Conditional:
-        """The same with more evidence."""
-        both = {name: intersect(self.said.get(name), said) for name, said in more.items()}
-        return Conditional(self.columns, self.said | both, self.rows, self.draws)
+        return Conditional(self.columns, self._both(more), self.rows, self.draws)
 
     # Probabilities.
 
     def log_probability(self, target: Mapping[str, Said]) -> Doubles:
-        """log p(T | E) [n], a density if some column of T has one that E does not fix."""
         gain = np.zeros(len(self.columns.log_weights))
         for names in self.columns.apart(target):
             gain = gain + self._gain({name: target[name] for name in names})
@@ -140,13 +136,7 @@ class Conditional:
         near = {boxes.get(name, name) for name in names}
         return [name for name in self.said if boxes.get(name, name) in near]
 
-    def density(self, target: Mapping[str, Said]) -> bool:
-        """Whether ``log_probability`` is that of a density."""
-        variables = self.columns.variables
-        return any(variables[n].density(s) and not variables[n].density(self.said.get(n)) for n, s in target.items())
-
     def table(self, cells: Mapping[str, Sequence[Cell]], fixed: Mapping[str, Said]) -> Doubles:
-        """p(every combination of cells, and what is fixed | E) [n, C_1, C_2, ...]."""
         if any(len(names) > 1 for names in self.columns.apart([*cells, *fixed])):
             return self._table_in_block(cells, fixed)
         p = np.ones(len(self.columns.log_weights))
@@ -179,7 +169,6 @@ class Conditional:
     # Numbers.
 
     def marginal(self, name: str) -> Marginal:
-        """The distribution of one number."""
         return Marginal(self.variable(name), self.said.get(name), self.weights)
 
     def joint(self, a: str, b: str) -> Callable[[Doubles, Doubles], Doubles] | None:
@@ -209,11 +198,10 @@ class Conditional:
             return variable
         return Variable(variable.schema, self.columns.boxes[name].column(name, others, self.draws))
 
-    def levels(self, name: str) -> Doubles:
-        """p(level | E) [n, C] of one category."""
-        variable = self.columns.variables[name]
-        cells = [Cell(level, Levels((c,))) for c, level in enumerate(variable.levels)]
-        return self.table({name: cells}, {})
+    def information(self, a: str, b: str) -> Information:
+        said, joint = (self.said.get(a), self.said.get(b)), self.joint(a, b)
+        own = (lambda name: self.columns.variables[name]) if joint is not None else self.variable
+        return mutual_information(self.weights[0], own(a), own(b), said, joint)
 
 
 def _bivariate(log_w: Doubles, μ: Doubles, Σ: Doubles, x: Doubles, y: Doubles) -> Doubles:

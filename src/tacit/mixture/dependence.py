@@ -7,8 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
+from ..rng import generator
 from ..typing import Array, Doubles
+from .condition import grammar_of
 from .families.column import ColumnDistribution, GaussianBlock
+from .wood import Wood
 
 DRAWS = 8192
 
@@ -51,6 +54,25 @@ def by_draws(log_weights: Doubles, a: Doubles, b: Doubles, both: Doubles | None 
     )
     mean, error = float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each)))
     return MutualInformation(max(mean, 0.0), error, normalised(mean))
+
+
+def pairwise(model: Any, names: list[str], n: int, wanted: list[tuple[str, str]]) -> dict[tuple[str, str], Any]:
+    """I(a; b) of the pairs ``wanted`` of columns of a ``JointMixture``."""
+    wood = grammar_of(model).columns.wood
+    if wood is None:
+        draws = Draws(model, names, n, generator(model.random_state))
+        return {(a, b): draws.pair(a, b) for a, b in wanted}
+    return {(a, b): _of_codes(wood, a, b) for a, b in wanted}
+
+
+def _of_codes(wood: Wood, a: str, b: str) -> MutualInformation:
+    """Where columns are joined by trees: that of the codes, within which numbers are independent."""
+    p = wood.pair(a, b, wood.nothing()) if a != b else np.diag(wood.others(a, wood.nothing())[0])
+    if a == b and wood.codes[a].numeric:
+        return MutualInformation(float("inf"), 0.0, 1.0)
+    some = p > 0
+    nats = float((p[some] * (np.log(p[some]) - np.log(np.outer(p.sum(axis=1), p.sum(axis=0))[some]))).sum())
+    return MutualInformation(max(nats, 0.0), 0.0, normalised(nats) if a != b else 1.0)
 
 
 class Draws:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..data.table import Schema
+from ..data.table import Schema, Table
+from ..kernels.trees import tree_sample
+from ..rng import generator
 from ..typing import Array, Doubles
+from .condition import grammar_of
 from .families.column import ColumnDistribution, GaussianBlock
 from .joined import given_others, quantile
+from .wood import Heard, Wood
 
 GRID = 768  # points between which a distribution function is taken to be straight
 
@@ -33,8 +38,15 @@ class Filled(NamedTuple):
     probability: Doubles  # [b, c]
 
 
+Asked: TypeAlias = Callable[[str, Array], tuple[ColumnDistribution, Doubles]]
+
+
 class Filler:
-    """The columns of a mixture, asked for their missing cells."""
+    """The columns of a mixture, asked for their missing cells.
+
+    ``asked(name, rows)`` gives, for those rows of the ones at hand, the distribution of a column in each of some
+    components and the probabilities of these given the row's other cells [b, K].
+    """
 
     def __init__(
         self, schema: Schema, columns: dict[str, ColumnDistribution], blocks: tuple[GaussianBlock, ...]
@@ -50,16 +62,16 @@ class Filler:
             if len(block.names) > 1
         }
 
-    def expected(self, x: Doubles, codes: Array, weights: Doubles, level: float | None) -> Filled:
-        """Means of numbers, likeliest levels, and intervals that hold ``level``; weights [b, K] are p(k | cells)."""
+    def expected(self, x: Doubles, codes: Array, asked: Asked, level: float | None) -> Filled:
+        """Means of numbers, likeliest levels, and intervals that hold ``level``."""
         out = Filled(
             x.copy(), codes.copy(), np.full(x.shape, np.nan), np.full(x.shape, np.nan), np.full(codes.shape, np.nan)
         )
         for j, name in enumerate(self.numbers):
             gap = np.flatnonzero(np.isnan(x[:, j]))
-            w, column = weights[gap], self.columns[name]
             if not len(gap):
                 continue
+            column, w = asked(name, gap)
             if name in self.joined:
                 m, sd = self._given(name, x[gap])
                 out.x[gap, j] = (w * m).sum(axis=1)
@@ -73,7 +85,10 @@ class Filler:
                     out.low[gap, j], out.high[gap, j] = interval(column, w, level)
         for j, name in enumerate(self.categories):
             gap = np.flatnonzero(codes[:, j] < 0)
-            p = weights[gap] @ self.columns[name].probabilities()
+            if not len(gap):
+                continue
+            column, w = asked(name, gap)
+            p = w @ column.probabilities()
             out.codes[gap, j], out.probability[gap, j] = p.argmax(axis=1), p.max(axis=1, initial=0.0)
         return out
 
@@ -93,9 +108,74 @@ class Filler:
             codes[gap, j] = self.columns[name].sample(z[gap], rng)
         return x, codes
 
+    def from_codes(
+        self, x: Doubles, codes: Array, every: Array, wood: Wood, rng: np.random.Generator
+    ) -> tuple[Doubles, Array]:
+        """The same from codes of all columns that are drawn already."""
+        x, codes = x.copy(), codes.copy()
+        for j, name in enumerate(self.numbers):
+            gap = np.flatnonzero(np.isnan(x[:, j]))
+            x[gap, j] = wood.codes[name].dist.sample(every[gap, wood.at(name)], rng)
+        for j, name in enumerate(self.categories):
+            codes[:, j] = every[:, wood.at(name)]
+        return x, codes
+
     def _given(self, name: str, x: Doubles) -> tuple[Doubles, Doubles]:
         block, i, at = self.joined[name]
         return given_others(block, i, x[:, at])
+
+
+def filled(model: Any, table: Table, level: float | None) -> tuple[Filled, Filler]:
+    """The gaps of a table by a ``JointMixture``, and intervals that hold ``level``."""
+    filler, wood = _filler(model), grammar_of(model).columns.wood
+    x, codes = _table_cells(table)
+    parts = []
+    for rows, r in model._in_slabs(table):
+        asked = _of_codes(wood, model, table, rows) if wood is not None else _of_parts(filler, r)
+        parts.append(filler.expected(x[rows], codes[rows], asked, level))
+    return Filled(*map(np.concatenate, zip(*parts, strict=True))), filler
+
+
+def filled_by_draws(model: Any, table: Table, draws: int) -> list[tuple[Doubles, Array]]:
+    """The gaps of a table drawn from p(gaps | observed cells), so many times."""
+    filler, wood = _filler(model), grammar_of(model).columns.wood
+    x, codes = _table_cells(table)
+    rng = generator(model.random_state)
+    each: list[list[tuple[Doubles, Array]]] = [[] for _ in range(draws)]
+    for rows, r in model._in_slabs(table):
+        for out in each:
+            z = (r.cumsum(axis=1) < rng.random((len(r), 1))).sum(axis=1)
+            if wood is not None:
+                every = tree_sample(wood.forest, model._layout.cells(table.block[rows]).codes, z, rng)
+                out.append(filler.from_codes(x[rows], codes[rows], every, wood, rng))
+            else:
+                out.append(filler.drawn(x[rows], codes[rows], z, rng))
+    return [(np.concatenate([a for a, _ in out]), np.concatenate([b for _, b in out])) for out in each]
+
+
+def _filler(model: Any) -> Filler:
+    return Filler(model.schema_, {name: model._column(name) for name in model._layout.places}, model._blocks())
+
+
+def _table_cells(table: Table) -> tuple[Doubles, Array]:
+    x, codes = np.asarray(table.block.x, dtype=np.float64), table.block.codes
+    return x, np.empty((len(x), 0), dtype=np.int32) if codes is None else codes
+
+
+def _of_parts(filler: Filler, r: Doubles) -> Asked:
+    """A column in each part, and p(part | observed cells)."""
+    return lambda name, gap: (filler.columns[name], r[gap])
+
+
+def _of_codes(wood: Wood, model: Any, table: Table, rows: slice) -> Asked:
+    """A column given each of its codes, and p(code | observed cells)."""
+    codes = model._layout.cells(table.block[rows]).codes
+
+    def asked(name: str, gap: Array) -> tuple[ColumnDistribution, Doubles]:
+        heard = Heard(codes[gap], wood.nothing().likelihood, np.zeros(len(gap)))
+        return wood.codes[name].dist, wood.others(name, heard)
+
+    return asked
 
 
 def interval(column: ColumnDistribution, weights: Doubles, level: float) -> tuple[Doubles, Doubles]:

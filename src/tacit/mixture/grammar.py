@@ -25,9 +25,9 @@ from functools import cached_property
 from typing import Any, NamedTuple, NoReturn
 
 from ..errors import QueryError
-from .conditional import Columns
 from .evidence import FLIPPED, ORDER, Piece, Said, Value, Variable, ends, fold, intersect, loosely, possible, union
 from .families.column import Levels
+from .variables import Columns
 
 VERBS = {
     "p": ("p", "pr", "prob", "probability"),

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from ..errors import ArgumentError, QueryError
+from ..kernels.trees import tree_log_prob
 from ..typing import Array, Doubles
 from .condition import ConditionalMixture
 from .evidence import Value
@@ -19,6 +20,13 @@ def conditioned(model: Any, evidence: ConditionalMixture) -> tuple[set[str], Dou
     """The columns that evidence speaks of, log P(evidence | part) [M], and the parameters of the parts given it."""
     if evidence._table is not None:
         raise ArgumentError("condition takes evidence of one case; given() takes a table of it")
+    wood = evidence._grammar.columns.wood
+    if wood is not None:
+        heard = wood.heard(evidence._said)
+        log_p = tree_log_prob(wood.forest, heard.codes, heard.likelihood)[0] + heard.log_factor[0]
+        _refuse(log_p, model.part_weights_)
+        tree = model._family.parts[0].given(model._params.theta[0], heard.likelihood[0])
+        return {*evidence._said, *(t.variable.name for t in evidence._terms)}, log_p, (tree,)
     total, theta = np.zeros(len(model.part_weights_)), list(model._params.theta)
     fixed: list[tuple[int, float]] = []  # cells of the full block
     where = next((i for i, p in enumerate(model._family.parts) if isinstance(p, Correlated)), -1)
@@ -34,9 +42,13 @@ def conditioned(model: Any, evidence: ConditionalMixture) -> tuple[set[str], Dou
         js, x = [j for j, _ in fixed], np.array([v for _, v in fixed])
         log_p, theta[where] = model._family.parts[where].given(theta[where], js, x)
         total = total + log_p
-    if not np.isfinite(total[model.part_weights_ > 0]).any():
-        raise QueryError("the evidence has probability zero under this model: nothing follows from it")
+    _refuse(total, model.part_weights_)
     return {*evidence._said, *(t.variable.name for t in evidence._terms)}, total, tuple(theta)
+
+
+def _refuse(log_p: Doubles, weights: Doubles) -> None:
+    if not np.isfinite(log_p[weights > 0]).any():
+        raise QueryError("the evidence has probability zero under this model: nothing follows from it")
 
 
 def given_others(block: GaussianBlock, i: int, x: Doubles) -> tuple[Doubles, Doubles]:

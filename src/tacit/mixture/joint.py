@@ -7,9 +7,10 @@ log-normal, a table of level probabilities, ... A component is one such product,
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from scipy.special import logsumexp
@@ -21,7 +22,7 @@ from ..data.block import Block
 from ..data.memory import MemorySource
 from ..data.schema import Schema, nearest_name
 from ..data.table import Table
-from ..em.engine import Pass, em
+from ..em.engine import Pass
 from ..em.online import Online, online_step
 from ..errors import ArgumentError
 from ..rng import generator
@@ -29,38 +30,22 @@ from ..stats import scale
 from ..typing import Array, Doubles, Seed
 from .answer import Answer, Answers
 from .condition import ConditionalMixture, given
-from .dependence import DRAWS, Draws, MutualInformation
-from .families.choose import choose
+from .dependence import DRAWS, pairwise
+from .describe import CategoryColumn as CategoryColumn
+from .describe import NumberColumn as NumberColumn
+from .describe import described, families
 from .families.column import ColumnDistribution, GaussianBlock
 from .families.counts import Counts
 from .families.family import Cells
-from .families.layout import CellLayout
-from .fill import Filled, Filler, Imputed
+from .fill import Imputed, filled, filled_by_draws
 from .joined import conditioned
+from .learn import learn, moved
 from .mixture import Mixture, MixtureParams
-from .parts import Density, Size, averaged, grown
-from .search import Candidate, Search, candidate, feature_space
-from .surprise import surprisal, surprisal_in_block
-from .unite import unite
+from .parts import Density
+from .search import Candidate, candidate
+from .surprise import explained
 
-SEARCHED = 8192  # rows on which the number of components is sought
-GROWN = 65_536  # rows on which a density is grown
-LAST = 10  # steps of EM on all rows after a density was grown on some of them
 AT_ONCE = 4_000_000  # responsibilities held at a time
-
-
-class NumberColumn(NamedTuple):
-    """A numeric column in each component."""
-
-    mean: Doubles  # [K]
-    sd: Doubles  # [K]
-
-
-class CategoryColumn(NamedTuple):
-    """A categorical column in each component."""
-
-    levels: tuple[str, ...]
-    probability: Doubles  # [K, C]
 
 
 class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
@@ -84,6 +69,12 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         number of components or another criterion, one product each. None: those of the search.
     n_averaged : int
         So many densities, grown apart, are averaged: better answers, at as many times the cost.
+    dependence : {"independent", "tree", "auto"}
+        Within a product, columns are independent; or each component is a tree, in which a column depends on one other
+        (Chow and Liu 1968), with numbers cut into bins: see ``tacit.mixture.trees``. "auto": by which held-out rows are
+        likelier.
+    edge_penalty, share : float, bool
+        For trees: an edge must gain so many times what BIC asks for; whether all components have one tree.
     families : mapping of column name to family, optional
         "normal", "lognormal", "gamma", "poisson", "negative_binomial", or "full" for the columns that share a full
         covariance; "zero+lognormal" gives 0 a probability of its own, "points+lognormal" every value that stands out.
@@ -120,6 +111,8 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         than 3 is taken for groups.
     history_, n_iter_, converged_ : list, int, bool
         The objective at each pass of the final fit over all rows (of the last density, where several are averaged).
+    dependence_ : str
+        "independent" or "tree", as asked for or as held-out rows said.
     schema_ : Schema
         What each column is taken for.
 
@@ -137,7 +130,7 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
     'red'
     """
 
-    _layout: CellLayout
+    _layout: Any  # CellLayout or CodedLayout
     _family: Any  # Product
     _params: MixtureParams
     _online: Online[MixtureParams] | None
@@ -155,6 +148,9 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         max_components: int = 15,
         n_parts: int | str | None = "auto",
         n_averaged: int = 1,
+        dependence: str = "independent",
+        edge_penalty: float = 1.0,
+        share: bool = False,
         n_init: int = 3,
         tol: float = 1e-5,
         max_iter: int = 200,
@@ -169,6 +165,9 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         self.max_components = max_components
         self.n_parts = n_parts
         self.n_averaged = n_averaged
+        self.dependence = dependence
+        self.edge_penalty = edge_penalty
+        self.share = share
         self.n_init = n_init
         self.tol = tol
         self.max_iter = max_iter
@@ -191,88 +190,13 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         """``fit``; ``tell(phase, done, total)`` as it goes on."""
         self._check()
         table = self._read(X, sample_weight)
-        n, auto = table.shape[0], self.n_components == "auto"
-        if not auto and int(self.n_components) > n:
-            raise ArgumentError(
-                f"Expected n_samples >= n_components but got n_components = {self.n_components}, n_samples = {n}"
-            )
-        rng = generator(self.random_state)
-        self._layout = choose(table.schema, table, self.families)
-        groups = auto and self.criterion == "groups"
-        layout, cells = self._layout, self._layout.encode(table)
-        search = Search(layout.family(cells, self.reg, self.smoothing), layout, self.n_init, self.tol, self.max_iter)
-        rows = _searched(table, rng, SEARCHED)
-        component: Array | None = None
-        self.evidence_ = None
-        if auto:
-            criterion = "bic" if groups else self.criterion
-            most = min(self.max_components, n)
-            path = search.path(rows, most, criterion, rng, lambda c: tell("components", c.n_components, most))
-            best = min(path, key=lambda c: float(getattr(c, criterion)))
-            if groups:
-                component, evidence = unite(best, search, rows.block, rng, lambda i, m: tell("groups", i, m))
-                self.evidence_ = evidence and evidence._asdict() | {"z": evidence.z}
-        else:
-            path = [search.fit(layout.encode(rows), int(self.n_components), feature_space(rows, layout.levels), rng)]
-            best = path[0]
-        component = np.arange(best.n_components) if component is None else component
-        total = float(rows.block.w @ layout.base(rows.block))
-        self.selection_ = [_moved(c, total).record() for c in path]
-        self._learn(self._density(search, table, cells, best.params, component, rng, tell))
-        shift = float(table.block.w @ layout.base(table.block)) / float(table.block.w.sum())
-        self.history_ = [
-            Pass(float(step) + shift, step.after_e + shift, step.after_m + shift) for step in self.history_
-        ]
+        found = learn(self, table, generator(self.random_state), tell)
+        self._layout = found.layout
+        self.selection_, self.growth_, self.evidence_ = found.selection, found.growth, found.evidence
+        self.dependence_ = found.dependence
+        self.history_, self.n_iter_, self.converged_ = found.history, found.n_iter, found.converged
+        self._learn(found.density)
         return self
-
-    def _density(
-        self,
-        search: Search,
-        table: Table,
-        cells: MemorySource,
-        start: MixtureParams,
-        component: Array,
-        rng: np.random.Generator,
-        tell: Callable[[str, int, int], None],
-    ) -> Density:
-        """The mixture of all rows: grown out of what the search has found where that is asked for, then fitted."""
-        grow = isinstance(self.n_parts, int) or (
-            self.n_parts == "auto" and self.n_components == "auto" and self.criterion == "groups"
-        )
-        wanted = None if self.n_parts in ("auto", None) else int(self.n_parts)
-        told: list[Size] = []
-        densities = []
-        for i in range(self.n_averaged if grow else 1):
-            density = Density(Mixture(len(component), search.family), start, component)
-            if grow:
-                rows = _searched(table, rng, GROWN)
-                density, sizes = grown(
-                    search,
-                    rows,
-                    start,
-                    component,
-                    self.smoothing,
-                    rng,
-                    wanted,
-                    lambda i, m: tell("density", i, m),
-                )
-                told = told or sizes
-                wanted = density.model.K if wanted is None and sizes else wanted
-            family = density.model.family
-            model = Mixture(density.model.K, family.reading(cells))
-            fit = em(
-                model,
-                cells,
-                density.params,
-                tol=self.tol,
-                max_iter=self.max_iter if table.shape[0] <= GROWN or not grow else LAST,
-                rng=rng,
-                on_pass=lambda i, _: tell("fit", i, self.max_iter),
-            )
-            densities.append(Density(model, fit.params, density.component))
-        self.growth_ = [size._asdict() for size in told]
-        self.history_, self.n_iter_, self.converged_ = fit.history, fit.n_iter, fit.converged
-        return averaged(densities)
 
     def predict(self, X: object) -> Array:
         """The most probable component of each row [n]."""
@@ -316,7 +240,7 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         z = rng.choice(len(self.part_weights_), n_samples, p=self.part_weights_)
         cells = self._layout.blank(n_samples)
         self._family.sample(self._params.theta, z, rng, cells)
-        return self._decode(self._layout.decode(cells))
+        return self._decode(self._layout.decode(cells, rng))
 
     def partial_fit(self, X: object, y: object = None, sample_weight: object = None) -> Self:
         """Learn from one more batch of rows: online EM with the same sums (Cappé and Moulines 2009).
@@ -362,24 +286,9 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         if draws is not None and (draws < 1 or interval is not None):
             raise ArgumentError(f"draws must be at least 1, and without interval. Got {draws!r} instead.")
         table = self._conform(X)
-        x, codes = np.asarray(table.block.x, dtype=np.float64), table.block.codes
-        codes = np.empty((len(x), 0), dtype=np.int32) if codes is None else codes
-        filler = Filler(self.schema_, {name: self._column(name) for name in self._layout.places}, self._blocks())
-        slabs = self._in_slabs(table)
         if draws is not None:
-            rng = generator(self.random_state)
-            each = [
-                [
-                    filler.drawn(x[rows], codes[rows], (r.cumsum(axis=1) < rng.random((len(r), 1))).sum(axis=1), rng)
-                    for _ in range(draws)
-                ]
-                for rows, r in slabs
-            ]
-            return [
-                self._whole(table, *map(np.concatenate, zip(*draw, strict=True))) for draw in zip(*each, strict=True)
-            ]
-        parts = [filler.expected(x[rows], codes[rows], r, interval) for rows, r in slabs]
-        out = Filled(*map(np.concatenate, zip(*parts, strict=True)))
+            return [self._whole(table, *drawn) for drawn in filled_by_draws(self, table, draws)]
+        out, filler = filled(self, table, interval)
         whole = self._whole(table, out.x, out.codes)
         if interval is None:
             return whole
@@ -395,28 +304,7 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         thousand. ``scaled=False`` gives -log p(x_j | x_-j) as it is, a density for numbers. NaN for a gap, and for
         columns that were not learned from.
         """
-        table = self._conform(X)
-        names = [c.name for c in self.schema_.columns]
-        out = np.full((table.shape[0], len(names)), np.nan)
-        joined = Filler(self.schema_, {}, self._blocks()).joined
-        for rows, joint in self._in_slabs(table, joint=True):
-            block = table.block[rows]
-            cells = [(c.name, np.asarray(block.x[:, j], np.float64)) for j, c in enumerate(self.schema_.numeric)]
-            cells += [
-                (c.name, np.where(z < 0, np.nan, z))
-                for c, z in zip(self.schema_.categorical, () if block.codes is None else block.codes.T, strict=True)
-            ]
-            for name, x in cells:
-                seen = np.flatnonzero(~np.isnan(x))
-                if name in joined:
-                    mine, i, at = joined[name]
-                    value = surprisal_in_block(
-                        mine, i, np.asarray(block.x, np.float64)[seen][:, at], joint[seen], scaled
-                    )
-                else:
-                    value = surprisal(self._column(name), x[seen], joint[seen], scaled)
-                out[rows.start + seen, names.index(name)] = value
-        return out
+        return explained(self, self._conform(X), scaled)
 
     def mutual_information(self, a: str | None = None, b: str | None = None, *, n_samples: int = DRAWS) -> Any:
         """I(a; b) of two columns under the model, or of all pairs: ``MutualInformation(nats, error, normalised)``.
@@ -431,12 +319,9 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
                 raise ArgumentError(f"the model has no column {name!r}{nearest_name(name, names)}")
         if (a is None) != (b is None):
             raise ArgumentError("mutual_information takes two columns, or none for all pairs")
-        rng = generator(self.random_state)
         if a is not None and b is not None:
-            pair: MutualInformation = Draws(self, list(dict.fromkeys([a, b])), n_samples, rng).pair(a, b)
-            return pair
-        draws = Draws(self, names, n_samples, rng)
-        return {(p, q): draws.pair(p, q) for i, p in enumerate(names) for q in names[i + 1 :]}
+            return pairwise(self, list(dict.fromkeys([a, b])), n_samples, [(a, b)])[a, b]
+        return pairwise(self, names, n_samples, list(itertools.combinations(names, 2)))
 
     def marginal(self, columns: Collection[str]) -> Self:
         """p(these columns): the same mixture over fewer columns, a fitted ``JointMixture``."""
@@ -496,32 +381,13 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
     def columns_(self) -> dict[str, NumberColumn | CategoryColumn]:
         """What each column is like in each component."""
         check_is_fitted(self)
-        share = np.eye(self.n_components_)[self.part_component_].T * self.part_weights_  # [K, M]
-        share = share / share.sum(axis=1, keepdims=True)
-        out: dict[str, NumberColumn | CategoryColumn] = {}
-        for c in self.schema_.columns:
-            if c.kind.numeric:
-                column = self._column(c.name)
-                m, v = column.mean(), column.variance()
-                mean = share @ m
-                out[c.name] = NumberColumn(mean, np.sqrt((share * (v + (m - mean[:, None]) ** 2)).sum(axis=1)))
-            elif c.kind.categorical:
-                out[c.name] = CategoryColumn(c.levels, share @ self._column(c.name).probabilities())
-        return out
+        return described(self)
 
     @property
     def families_(self) -> dict[str, str]:
         """The family of each column, "points+" before it where some values have a probability of their own."""
         check_is_fitted(self)
-        out = {}
-        for c in self.schema_.columns:
-            if c.kind.numeric:
-                plan = self._layout.by_name[c.name]
-                how = "zero+" if plan.atoms == (0.0,) else "points+" if plan.atoms else ""
-                out[c.name] = how + plan.family
-            elif c.kind.categorical:
-                out[c.name] = "bernoulli" if len(c.levels) == 2 else "categorical"
-        return out
+        return families(self)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -532,6 +398,8 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
 
     def _check(self) -> None:
         check_number(self, "n_components", integer=True, low=1, choices=["auto"])
+        check_choice(self, "dependence", ["independent", "tree", "auto"])
+        check_number(self, "edge_penalty", low=0)
         check_choice(self, "criterion", ["groups", "bic", "icl", "aic"])
         if self.n_parts is not None:
             check_number(self, "n_parts", integer=True, low=1, choices=["auto"])
@@ -631,7 +499,7 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         table = self._conform(X)
         cells = self._layout.encode(table)
         model = Mixture(len(self.part_weights_), self._family.reading(cells))
-        return _moved(candidate(model, cells, self._params), float(table.block.w @ self._layout.base(table.block)))
+        return moved(candidate(model, cells, self._params), float(table.block.w @ self._layout.base(table.block)))
 
     def _whole(self, table: Table, x: Doubles, codes: Array) -> Any:
         """The table as it came with these cells in place of its own; an array for an array."""
@@ -644,13 +512,6 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
 
     def _decode(self, cells: Cells) -> Any:
         return cells.numbers if self.array_ else self.schema_.decode(cells.numbers, cells.codes)
-
-
-def _moved(c: Candidate, base: float) -> Candidate:
-    """The criteria of the table's density from those of its cells', which lacks ``base`` in log-likelihood."""
-    return c._replace(
-        log_likelihood=c.log_likelihood + base, bic=c.bic - 2 * base, aic=c.aic - 2 * base, icl=c.icl - 2 * base
-    )
 
 
 def _nullable(names: list[str], cells: Doubles) -> Any:
@@ -680,16 +541,3 @@ def _is_array(X: object) -> bool:
     """Whether X is a matrix without names: an array, a list of rows, a sparse matrix (which is refused)."""
     bare = isinstance(X, list | tuple) or hasattr(X, "__array__") or hasattr(X, "tocsr")
     return bare and not (hasattr(X, "columns") or hasattr(X, "column_names"))
-
-
-def _searched(table: Table, rng: np.random.Generator, most: int) -> MemorySource:
-    """The rows on which a search is done, in the order of their content: all, or ``most`` drawn by weight.
-
-    A row of weight 2 stands there twice, so that whole weights and repetitions give the same search.
-    """
-    w, order = table.weight, table.order
-    if w.sum() <= most and np.array_equal(w, np.rint(w)):
-        rows = np.repeat(order, w[order].astype(np.int64))
-    else:
-        rows = table.sample(most, rng)
-    return MemorySource(replace(table.take(rows), weight=None, known=None))

@@ -7,6 +7,7 @@ at each size, and a part keeps the group that it came from.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,6 +31,7 @@ MOST = 512  # parts
 KEEP = 4  # rows that a part must have on average
 PATIENCE = 2  # sizes tried beyond the best
 STEPS = 30  # of EM at each size
+LEAST = -1e4  # nats: what an impossible row counts for
 KERNEL = 0.25  # weight of the priors where each row is a part
 
 
@@ -49,12 +51,39 @@ class Density(NamedTuple):
     component: Array  # [M]
 
 
+class Fitter(ABC):
+    """How a mixture of a given size is fitted while it grows."""
+
+    @abstractmethod
+    def start(self, model: Mixture, cells: MemorySource, resp: Callable[[Block], Floats]) -> MixtureParams:
+        """Parameters for responsibilities that a function gives for each block [b, K]."""
+
+    @abstractmethod
+    def fit(
+        self, model: Mixture, cells: MemorySource, params: MixtureParams, rng: np.random.Generator
+    ) -> MixtureParams:
+        """Some steps further."""
+
+
+class Apart(Fitter):
+    """Parts whose columns are independent: EM."""
+
+    def start(self, model: Mixture, cells: MemorySource, resp: Callable[[Block], Floats]) -> MixtureParams:
+        return model.from_responsibilities(cells, resp)
+
+    def fit(
+        self, model: Mixture, cells: MemorySource, params: MixtureParams, rng: np.random.Generator
+    ) -> MixtureParams:
+        return em(model, cells, params, tol=1e-4, max_iter=STEPS, rng=rng, bound=False).params
+
+
 @dataclass(frozen=True)
 class Growth:
     """Dividing the parts of a mixture, again and again."""
 
     search: Search
     smoothing: float
+    fitter: Fitter
 
     def sizes(self, first: int, n: float) -> list[int]:
         """first, 2 first, 4 first, ... parts, as far as rows allow."""
@@ -79,8 +108,7 @@ class Growth:
             if size > len(density.component):
                 density = self._divide(density, cells, space, size - len(density.component), rng)
             model = Mixture(size, self._family(density.model.family, size, n))
-            fit = em(model, cells, density.params, tol=1e-4, max_iter=STEPS, rng=rng, bound=False)
-            density = Density(model, fit.params, density.component)
+            density = Density(model, self.fitter.fit(model, cells, density.params, rng), density.component)
             yield density
 
     def _family(self, family: Any, M: int, n: float) -> Product:
@@ -116,7 +144,7 @@ class Growth:
             return np.concatenate([r, new], axis=1)
 
         larger = Mixture(M + more, model.family)
-        return Density(larger, larger.from_responsibilities(cells, resp), np.append(component, component[which]))
+        return Density(larger, self.fitter.start(larger, cells, resp), np.append(component, component[which]))
 
 
 def _doublings(first: int, last: int) -> list[int]:
@@ -128,32 +156,25 @@ def _doublings(first: int, last: int) -> list[int]:
 
 
 def grown(
-    search: Search,
+    growth: Growth,
     rows: MemorySource,
-    start: MixtureParams,
-    component: Array,
-    smoothing: float,
+    begun: Density,
     rng: np.random.Generator,
     n_parts: int | None = None,
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Density, list[Size]]:
-    """The density of these rows, grown from the parts of a search, and how held-out rows judged each size.
+    """The density of these rows, grown from ``begun``, and how held-out rows judged each size.
 
     ``rows`` stand in an order that does not depend on where they stood. Without ``n_parts`` the size is the one with
-    the highest held-out log-density; below ``TINY`` rows each row is a part.
+    the highest held-out log-density.
     """
-    layout = search.layout
-    cells, n = layout.encode(rows), float(rows.weight.sum())
-    begun = Density(Mixture(len(component), search.family), start, component)
-    if n_parts is None and n < TINY and not component.any():
-        return kernel(search.family, cells, rng), []
-    growth = Growth(search, smoothing)
+    layout = growth.search.layout
     space = feature_space(rows, layout.levels).block.x
     told: list[Size] = []
     if n_parts is None:
         told = held_out(growth, rows, space, begun, rng, tell)
         n_parts = max(told, key=lambda size: size.held_out).n_parts
-    return growth.to(begun, cells, space, n_parts, rng), told
+    return growth.to(begun, layout.encode(rows), space, n_parts, rng), told
 
 
 def held_out(
@@ -162,24 +183,26 @@ def held_out(
     space: Floats,
     begun: Density,
     rng: np.random.Generator,
-    tell: Callable[[int, int], None],
+    tell: Callable[[int, int], None] = lambda done, total: None,
+    sizes: list[int] | None = None,
 ) -> list[Size]:
     """The mean log-density of rows that were left out, for growing numbers of parts."""
     n, layout = rows.shape[0], growth.search.layout
     fold = rng.permutation(n) % FOLDS
-    sizes = growth.sizes(len(begun.component), 0.8 * n)
+    sizes = growth.sizes(len(begun.component), 0.8 * n) if sizes is None else sizes
     scores = np.full((FOLDS if n <= FOLDED else 1, len(sizes)), -np.inf)
     for f in range(len(scores)):
         away = fold == f
         learn, test = (MemorySource(rows.take(np.flatnonzero(keep))) for keep in (~away, away))
         cells, unseen = layout.encode(learn), layout.encode(test)
+        base = layout.base(test.block)
         family = growth.search.family.over(cells)
         start = Density(Mixture(begun.model.K, family), begun.params, begun.component)
         for i, density in enumerate(growth.path(start, cells, space[~away], sizes, rng)):
             model = replace(density.model, family=density.model.family.reading(unseen))
             w = test.block.w
-            log_prob = unseen.map(partial(model.log_prob, density.params))
-            scores[f, i] = w @ np.asarray(log_prob, np.float64) / max(w.sum(), 1e-300)
+            log_prob = np.asarray(unseen.map(partial(model.log_prob, density.params)), np.float64) + base
+            scores[f, i] = w @ np.where(w > 0, np.maximum(log_prob, LEAST), 0.0) / max(w.sum(), 1e-300)
             tell(f * len(sizes) + i + 1, len(scores) * len(sizes))
             best = int(np.argmax(scores[f, : i + 1]))
             if i - best >= PATIENCE:

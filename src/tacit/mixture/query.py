@@ -12,16 +12,15 @@ from ..errors import QueryError
 from ..typing import Doubles
 from .answer import Answer, Answers, show
 from .bins import bins
-from .conditional import Cell, Conditional
+from .conditional import Cell, Given
 from .evidence import Said, Value, Variable, ends, intersect
 from .families.column import Levels
 from .grammar import Question, Term
-from .information import mutual_information
 
 # One question.
 
 
-def one(question: Question, conditional: Conditional) -> Answer:
+def one(question: Question, conditional: Given) -> Answer:
     """The answer to one question."""
     words = _words(question)
     common: dict[str, Any] = {"question": question.text, "log_evidence": float(conditional.log_evidence[0])}
@@ -88,7 +87,7 @@ def one(question: Question, conditional: Conditional) -> Answer:
 
 def _distribution(
     question: Question,
-    conditional: Conditional,
+    conditional: Given,
     fixed: dict[str, Said],
     free: list[Variable],
     words: str,
@@ -111,14 +110,14 @@ def _distribution(
     )
 
 
-def _cells(variable: Variable, conditional: Conditional) -> list[Cell]:
+def _cells(variable: Variable, conditional: Given) -> list[Cell]:
     if variable.levels:
         return [Cell(level, Levels((c,))) for c, level in enumerate(variable.levels)]
     return bins(variable, conditional)
 
 
 def _most_likely(
-    question: Question, conditional: Conditional, words: str, notes: tuple[str, ...], common: dict[str, Any]
+    question: Question, conditional: Given, words: str, notes: tuple[str, ...], common: dict[str, Any]
 ) -> Answer:
     fixed, free = _targets(question)
     if fixed:
@@ -155,16 +154,13 @@ def _most_likely(
 
 
 def _information(
-    question: Question, conditional: Conditional, words: str, notes: tuple[str, ...], common: dict[str, Any]
+    question: Question, conditional: Given, words: str, notes: tuple[str, ...], common: dict[str, Any]
 ) -> Answer:
     fixed, free = _targets(question)
     if fixed or len(question.targets) != 2:
         _refuse(question, question.targets[-1], "mutual information is of two columns: MI(a; b), or MI(a; b | c=...)")
     a, b = free
-    said = (conditional.said.get(a.name), conditional.said.get(b.name))
-    joint = conditional.joint(a.name, b.name)
-    own = (conditional.variable(a.name), conditional.variable(b.name)) if joint is None else (a, b)
-    found = mutual_information(conditional.weights[0], *own, said, joint)
+    found = conditional.information(a.name, b.name)
     table: dict[str, list[Any]] = {"nats": [found.nats], "bits": [found.bits]}
     for variable, entropy in zip(free, found.entropy, strict=True):
         if entropy:
@@ -178,7 +174,7 @@ def _information(
     return Answer(words=said_so, kind="information", value=found.nats, table=table, notes=notes, **common)
 
 
-def _moments(variable: Variable, conditional: Conditional) -> tuple[Doubles, Doubles]:
+def _moments(variable: Variable, conditional: Given) -> tuple[Doubles, Doubles]:
     if variable.numeric:
         return conditional.marginal(variable.name).moments()
     assert variable.numbers is not None
@@ -190,7 +186,7 @@ def _moments(variable: Variable, conditional: Conditional) -> tuple[Doubles, Dou
 # The same question for each row.
 
 
-def many(question: Question, conditional: Conditional) -> Answers:
+def many(question: Question, conditional: Given) -> Answers:
     """The answers for each row of evidence."""
     verb, words, notes = question.verb, _words(question), _notes(question)
     columns: dict[str, Any] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,9 +13,7 @@ from .box import Box
 from .evidence import Variable
 from .families.column import Interval
 from .marginal import slabs
-
-if TYPE_CHECKING:
-    from .conditional import Columns
+from .variables import Columns
 
 
 class Cells(NamedTuple):

@@ -2,19 +2,54 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.special import logsumexp
 
+from ..data.table import Table
 from ..typing import Array, Doubles
+from .condition import grammar_of
 from .families.column import ColumnDistribution, GaussianBlock
-from .fill import grid
+from .fill import Filler, grid
 from .joined import given_others, tail
+from .wood import Heard
 
 POINTS = 256  # at which the density of a number is looked at
 
 
-def surprisal(column: ColumnDistribution, x: Array, log_joint: Doubles, scaled: bool = True) -> Doubles:
-    """Of cells x [b] of one column, in nats; ``log_joint`` [b, K] is log p(row, k).
+def explained(model: Any, table: Table, scaled: bool) -> Doubles:
+    """Of every cell of a table under a ``JointMixture`` [n, D]; NaN for a gap and for what was not learned from."""
+    names = [c.name for c in model.schema_.columns]
+    out = np.full((table.shape[0], len(names)), np.nan)
+    joined = Filler(model.schema_, {}, model._blocks()).joined
+    wood = grammar_of(model).columns.wood
+    for rows, joint in model._in_slabs(table, joint=True):
+        block = table.block[rows]
+        cells = [(c.name, np.asarray(block.x[:, j], np.float64)) for j, c in enumerate(model.schema_.numeric)]
+        cells += [
+            (c.name, np.where(z < 0, np.nan, z))
+            for c, z in zip(model.schema_.categorical, () if block.codes is None else block.codes.T, strict=True)
+        ]
+        for name, x in cells:
+            seen = np.flatnonzero(~np.isnan(x))
+            if name in joined:
+                mine, i, at = joined[name]
+                value = surprisal_in_block(mine, i, np.asarray(block.x, np.float64)[seen][:, at], joint[seen], scaled)
+            elif wood is not None:
+                heard = Heard(model._layout.cells(block).codes[seen], wood.nothing().likelihood, np.zeros(len(seen)))
+                value = surprisal(wood.codes[name].dist, x[seen], wood.others(name, heard), scaled)
+            else:
+                column = model._column(name)
+                with np.errstate(divide="ignore"):
+                    w = without(joint[seen], column.log_prob(x[seen]))
+                value = surprisal(column, x[seen], w, scaled)
+            out[rows.start + seen, names.index(name)] = value
+    return out
+
+
+def surprisal(column: ColumnDistribution, x: Array, w: Doubles, scaled: bool = True) -> Doubles:
+    """Of cells x [b] of one column, in nats; w [b, K] is p(k | x_-j), see ``without``.
 
     -log p(x_j | x_-j), or with ``scaled`` -log P(a value at most as likely as x_j | x_-j): the probability of the
     region where p(. | x_-j) is no higher than at x_j (Hyndman 1996), which is -log p(x_j | x_-j) less what any value of
@@ -22,8 +57,6 @@ def surprisal(column: ColumnDistribution, x: Array, log_joint: Doubles, scaled: 
     """
     with np.errstate(divide="ignore"):
         cell = column.log_prob(x)
-    w = _without(log_joint, cell)
-    with np.errstate(divide="ignore"):
         at = np.log((w * np.exp(cell)).sum(axis=1))
     if not scaled:
         return np.asarray(-at)
@@ -40,12 +73,12 @@ def surprisal_in_block(block: GaussianBlock, i: int, x: Doubles, log_joint: Doub
     """The same for the i-th column of a block with a full covariance, x [b, d] its cells."""
     mean, sd = given_others(block, i, x)
     cell = -0.5 * ((x[:, i, None] - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2 * np.pi)
-    w = _without(log_joint, cell)
+    w = without(log_joint, cell)
     at = np.log(np.maximum((w * np.exp(cell)).sum(axis=1), 1e-300))
     return -np.log(np.clip(tail(mean, sd, w, at), 1e-30, 1.0)) if scaled else -at
 
 
-def _without(log_joint: Doubles, cell: Doubles) -> Doubles:
+def without(log_joint: Doubles, cell: Doubles) -> Doubles:
     """p(k | x_-j) [b, K] from log p(x, k) and log p(x_j | k)."""
     left = log_joint - np.where(np.isfinite(cell), cell, 0.0)
     w: Doubles = np.exp(left - logsumexp(left, axis=1, keepdims=True))

@@ -38,11 +38,11 @@ class Shape(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Bins(ColumnDistribution):
-    """p(x | code): f within bins between ``cuts``, then the values that have a code of their own. K counts the codes."""
+    """p(x | code): f within bins between ``cuts``, then the values that have a code of their own; K codes in all."""
 
     cuts: Doubles  # [B - 1]
-    atoms: tuple[float, ...]  # type: ignore[misc]
     shape: Shape
+    atoms: tuple[float, ...] = ()
     continuous = True
 
     @property
@@ -133,7 +133,8 @@ class Bins(ColumnDistribution):
         if not np.isfinite(log_w).any():
             log_w = np.zeros(len(log_w))
         w: Doubles = np.exp(log_w - log_w.max())
-        return w / w.sum()
+        w /= w.sum()
+        return w
 
     @cached_property
     def _whole(self) -> tuple[Doubles, Doubles]:

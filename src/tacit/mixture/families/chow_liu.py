@@ -1,7 +1,7 @@
 """Which tree: the one over which a component's rows are likeliest, from how often pairs of levels meet.
 
-Over all trees Σ_i r_i log p(x_i) is largest for the one whose edges have the largest sum of mutual information (Chow and
-Liu 1968); an edge that does not pay for its parameters is left out, which makes a forest.
+Over all trees Σ_i r_i log p(x_i) is largest for the one whose edges have the largest sum of mutual information (Chow
+and Liu 1968); an edge that does not pay for its parameters is left out, which makes a forest.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def meetings(pairs: Pairs, w: Doubles, levels: tuple[int, ...]) -> Doubles:
 
 
 def gains(J: Doubles, levels: tuple[int, ...]) -> Doubles:
-    """Σ_ab J_ab log (J_ab J / J_a J_b) of every pair of columns [c, c], from masses J [L, L]: mass times information."""
+    """Σ_ab J_ab log (J_ab J / J_a J_b) of every pair of columns [c, c] from masses J [L, L]: mass times information."""
     at = np.concatenate([[0], np.cumsum(levels)[:-1]])
     a = np.add.reduceat(J, at, axis=1)  # [L, c], J_a for each other column
     T = np.add.reduceat(a, at, axis=0)  # [c, c]
@@ -100,7 +100,8 @@ def pooled(pairs: Pairs, w: Doubles, levels: tuple[int, ...]) -> Doubles:
     n = meetings(pairs, w, levels) + np.repeat(np.repeat(PRIOR / np.outer(C, C), levels, axis=0), levels, axis=1)
     at = np.concatenate([[0], np.cumsum(levels)[:-1]])
     T = np.add.reduceat(np.add.reduceat(n, at, axis=0), at, axis=1)
-    return n / np.repeat(np.repeat(T, levels, axis=0), levels, axis=1)
+    q: Doubles = n / np.repeat(np.repeat(T, levels, axis=0), levels, axis=1)
+    return q
 
 
 def learned(

@@ -28,7 +28,7 @@ def cut(column: ColumnSchema, source: Source, j: int) -> Bins:
     rest = Values(held.x[away], held.w[away])
     log = family == "lognormal"
     low = 0.0 if log else -0.5 * step if column.kind is Kind.COUNT and step else -np.inf
-    return Bins(_cuts(rest, step), atoms, _shape(rest, step, log, low))
+    return Bins(_cuts(rest, step), _shape(rest, step, log, low), atoms)
 
 
 def _cuts(held: Values, step: float) -> Doubles:

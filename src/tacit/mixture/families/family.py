@@ -64,7 +64,7 @@ class Family(ABC, Generic[Θ, T]):
 
     def together(self, each: list[Θ]) -> Θ:
         """The components of several θ, one after the other."""
-        arrays = zip(*each, strict=True)  # type: ignore[call-overload]
+        arrays = zip(*each, strict=True)
         return type(each[0])(*(np.concatenate(same) for same in arrays))
 
     def about(self, t: T, old: Θ, new: Θ) -> T:

@@ -137,7 +137,7 @@ class CellLayout:
             out[dense & ~fine] = -np.inf
         return out
 
-    def decode(self, cells: Cells) -> Cells:
+    def decode(self, cells: Cells, rng: np.random.Generator | None = None) -> Cells:
         """Numbers [n, d] and codes [n, c] of the table from drawn cells."""
         x = np.empty((len(cells.numbers), len(self.plans)))
         for i, j in enumerate(self.dense):

@@ -82,7 +82,7 @@ class Tree(Family[TreeParams, TreeSums]):
         return tree_log_prob(self.forest(θ), self._codes(block))
 
     def stats(self, θ: TreeParams, block: Block, r: Floats) -> TreeSums:
-        counts, told = tree_counts(self.forest(θ), self._codes(block), r)
+        counts, told = tree_counts(self.forest(θ), self._codes(block), np.asarray(r, np.float64))
         return TreeSums(counts, float(told.sum()))
 
     def update(self, t: TreeSums, θ: TreeParams) -> TreeParams:
@@ -147,6 +147,25 @@ class Tree(Family[TreeParams, TreeSums]):
                     table = forest.p[k, s : s + self.levels[pa] * C].reshape(-1, C)
                     out[k, e[j] : e[j + 1]] = out[k, e[pa] : e[pa + 1]] @ table
         return out
+
+    def given(self, θ: TreeParams, likelihood: Doubles) -> TreeParams:
+        """The trees given how likely what is said is for every level [L]: p(x | e, k) has the same parents.
+
+        p(a | b, e) is in proportion to p(a | b) λ(a) Π m(a), with the messages m from the children of j.
+        """
+        forest, e, starts = self.forest(θ), self.edges, table_starts(self.levels, θ.parent)
+        p = forest.p.copy()
+        for k, order in enumerate(forest.order):
+            inside = likelihood.astype(np.float64).copy()
+            for j in order[::-1]:
+                C, pa, s = self.levels[j], θ.parent[k, j], starts[k, j]
+                B = 1 if pa < 0 else self.levels[pa]
+                table = p[k, s : s + B * C].reshape(B, C)
+                table *= inside[e[j] : e[j + 1]]  # in place, so in p
+                if pa >= 0:
+                    inside[e[pa] : e[pa + 1]] *= table.sum(axis=1)
+                    inside[e[pa] : e[pa + 1]] /= max(inside[e[pa] : e[pa + 1]].max(), 1e-300)
+        return θ._replace(log_p=self.tables(θ.parent, p, θ.log_p))
 
     def column(self, θ: TreeParams, j: int) -> CategoricalColumn:
         """P(x_j | k) of the j-th column."""
