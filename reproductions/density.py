@@ -4,7 +4,7 @@
 
 Every model learns the training rows; the number of components and the weight of the prior are chosen by the validation
 rows, which nothing else sees. What is reported last is the average of several such mixtures from different starts,
-p(x) = (p_1(x) + ... + p_B(x)) / B, which is a mixture of trees itself. Published: mixtures of trees, and the best of all.
+p(x) = (p_1(x) + ... + p_B(x)) / B, itself a mixture of trees. Published: mixtures of trees, and the best of all.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def measured(parts: list[Table], grid: list[tuple[int, float, int]], averaged: i
         score = model.score(valid)
         point = {"components": K, "smoothing": smoothing, "steps": steps, "valid": score, "test": model.score(test)}
         found["grid"].append(point | {"seconds": seconds})
-        print(f"  K={K} smoothing={smoothing:g}: valid {score:.3f} test {point['test']:.3f} {seconds:.1f} s", flush=True)
+        print(
+            f"  K={K} smoothing={smoothing:g}: valid {score:.3f} test {point['test']:.3f} {seconds:.1f} s", flush=True
+        )
         if best is None or score > best[0]:
             best = score, (K, smoothing, steps)
     assert best is not None

@@ -25,6 +25,7 @@ ESTIMATORS: dict[str, tuple[dict[str, object], dict[str, list[object]]]] = {
     "MiniBatchKMeans": ({"n_clusters": 3, "random_state": 0}, {"n_clusters": [2, 3]}),
     "GaussianMixture": ({"random_state": 0}, {"covariance_type": ["diag", "tied"]}),
     "JointMixture": ({"random_state": 0}, {"n_components": [1, 2]}),
+    "OutlierDetector": ({"contamination": 0.1, "random_state": 0}, {"support": [0.6, 0.9]}),
     "Autoencoder": ({"hidden_sizes": (4, 2), "epochs": 2, "random_state": 0}, {"learning_rate": [1e-3, 1e-2]}),
     "DenoisingAutoencoder": ({"hidden_sizes": (4, 2), "epochs": 2, "random_state": 0}, {"level": [0.1, 0.2]}),
     "StackedAutoencoder": (

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .mixture.gaussian import GaussianMixture as GaussianMixture
     from .mixture.joint import JointMixture as JointMixture
     from .mixture.selection import select as select
+    from .mixture.outliers import OutlierDetector as OutlierDetector
     from .neural.autoencoder import Autoencoder as Autoencoder
     from .neural.autoencoder import DenoisingAutoencoder as DenoisingAutoencoder
     from .neural.classifier import NetworkClassifier as NetworkClassifier
@@ -52,6 +53,7 @@ _WHERE = {  # public name -> module; imported when first used
     "GaussianMixture": "mixture.gaussian",
     "JointMixture": "mixture.joint",
     "NetworkClassifier": "neural.classifier",
+    "OutlierDetector": "mixture.outliers",
     "PCA": "decomposition.pca",
     "PPCA": "decomposition.factor",
     "RBM": "energy.rbm",

@@ -86,6 +86,16 @@ def tree_others(
     return out
 
 
+def tree_pairs(codes: Array, weight: Doubles, sizes: tuple[int, ...]) -> Doubles:
+    """Σ_i w_i [x_ij = a] [x_il = b] for all levels of all columns [L, L]; a gap (-1) meets nothing."""
+    L = int(sum(sizes))
+    out = np.zeros((L, L))
+    native.module.tree_pairs(
+        _codes(codes), np.ascontiguousarray(weight, np.float64), np.array(sizes, np.int32), out, native.threads()
+    )
+    return np.triu(out) + np.triu(out, 1).T
+
+
 def tree_sample(
     forest: Forest, codes: Array, z: Array, rng: np.random.Generator, likelihood: Doubles | None = None
 ) -> Array:

@@ -189,7 +189,10 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
     ) -> Self:
         """``fit``; ``tell(phase, done, total)`` as it goes on."""
         self._check()
-        table = self._read(X, sample_weight)
+        return self._fit_table(self._read(X, sample_weight), tell)
+
+    def _fit_table(self, table: Table, tell: Callable[[str, int, int], None] = lambda *_: None) -> Self:
+        """``fit`` to rows that were read."""
         found = learn(self, table, generator(self.random_state), tell)
         self._layout = found.layout
         self.selection_, self.growth_, self.evidence_ = found.selection, found.growth, found.evidence
@@ -218,8 +221,11 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
 
         -∞ where a cell lies outside what its column can be, such as a negative cell of a log-normal column.
         """
+        return self._log_prob(self._conform(X))
+
+    def _log_prob(self, table: Table) -> Doubles:
         return self._rows_of(
-            self._conform(X),
+            table,
             lambda model, cells, block: (
                 np.asarray(model.log_prob(self._params, cells), np.float64) + self._layout.base(block)
             ),

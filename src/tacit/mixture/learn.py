@@ -19,8 +19,8 @@ from .families.layout import CellLayout
 from .mixture import Mixture
 from .parts import TINY, Apart, Density, Fitter, Growth, Size, averaged, grown, held_out, kernel
 from .search import Candidate, Search, feature_space
-from .unite import unite
 from .trees import STEPS, Trees, say_cost
+from .unite import unite
 
 SEARCHED = 8192  # rows on which the number of components is sought
 GROWN = 65_536  # rows on which a density is grown

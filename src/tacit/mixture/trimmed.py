@@ -69,13 +69,13 @@ def trimmed(x: Doubles, w: Doubles, share: float, ridge: float) -> Ellipse:
     d = z.shape[1]
     middle = np.array([_median(z[:, j], w) for j in range(d)])
     distance = _rescaled((np.where(seen, z - middle, 0.0) ** 2).sum(axis=1), seen, d)
-    near: Array = np.zeros(len(z), bool)
+    near = np.zeros(len(z))  # the weights that count
     found = Ellipse(centre, scale, middle, np.eye(d))
     for _ in range(STEPS):
         before, near = near, _nearest(distance, w, share)
         if np.array_equal(before, near):
             break
-        found = _moments(z[near], w[near], found, ridge)
+        found = _moments(z[near > 0], near[near > 0], found, ridge)
         distance = _rescaled(found.squares(x)[0], seen, d)
     reach = _median(distance, w) / chi2.ppf(0.5, d)
     return found._replace(covariance=found.covariance * max(float(reach), 1e-12))
@@ -107,12 +107,12 @@ def _rescaled(squares: Doubles, seen: Array, d: int) -> Doubles:
     return out
 
 
-def _nearest(distance: Doubles, w: Doubles, share: float) -> Array:
-    """The nearest rows that have this share of the weight [n]."""
+def _nearest(distance: Doubles, w: Doubles, share: float) -> Doubles:
+    """The weights of the nearest rows [n], in all this share of the weight: the last one's may be cut."""
     order = np.argsort(distance, kind="stable")
-    count = int(np.searchsorted(np.cumsum(w[order]), share * w.sum(), side="left")) + 1
-    out = np.zeros(len(w), bool)
-    out[order[: max(count, 1)]] = True
+    before = np.cumsum(w[order]) - w[order]
+    out = np.empty(len(w))
+    out[order] = np.clip(share * w.sum() - before, 0.0, w[order])
     return out
 
 

@@ -454,6 +454,40 @@ void sample(const_ints codes, const_doubles λ, const_ints z, const_doubles u, c
       });
 }
 
+// out[a of j, b of l] = Σ_i w_i [x_ij = a] [x_il = b] for j <= l; a gap meets nothing
+void pairs(const_ints codes, const_doubles weight, const_ints sizes, doubles out, int threads) {
+  constexpr int rows = 1024;
+  const int64_t n = int64_t(codes.shape(0));
+  const int c = int(sizes.shape(0));
+  std::vector<int> edge(c + 1);
+  for (int j = 0; j < c; j++) edge[j + 1] = edge[j] + sizes.data()[j];
+  const int64_t L = edge[c];
+  const int32_t* x = codes.data();
+  const double* w = weight.data();
+  double* result = out.data();
+  nb::gil_scoped_release release;
+  buffer<int32_t> turned = allocate<int32_t>(size_t(c) * rows);
+  for (int64_t lo = 0; lo < n; lo += rows) {
+    const int m = int(std::min<int64_t>(rows, n - lo));
+    for (int i = 0; i < m; i++)
+      for (int j = 0; j < c; j++) turned[size_t(j) * rows + i] = x[(lo + i) * c + j];
+    const Lanes l = lanes(c, 1, 1);
+    each_lane(
+        l, useful(double(m) * c * c, threads), [] { return 0; },
+        [&](int lane, int) {
+          for (int j = int(l.begin(lane)); j < l.end(lane); j++) {
+            const int32_t* a = turned.get() + size_t(j) * rows;
+            for (int q = j; q < c; q++) {
+              const int32_t* b = turned.get() + size_t(q) * rows;
+              double* block = result + edge[j] * L + edge[q];
+              for (int i = 0; i < m; i++)
+                if (a[i] >= 0 && b[i] >= 0) block[a[i] * L + b[i]] += w[lo + i];
+            }
+          }
+        });
+  }
+}
+
 }  // namespace
 
 void bind_tree(nb::module_& m) {
@@ -461,6 +495,7 @@ void bind_tree(nb::module_& m) {
   m.def("tree_counts", counts);
   m.def("tree_others", others);
   m.def("tree_sample", sample);
+  m.def("tree_pairs", pairs);
 }
 
 }  // namespace tacit

@@ -71,12 +71,34 @@ class CountColumn(ColumnDistribution):
         low, high = bounded(event)
         lower = self._cdf(high) - self._cdf(low)
         upper = self._cdf(low, upper=True) - self._cdf(high, upper=True)
-        one = np.floor(high) - np.floor(low) == 1  # a single count, whose probability needs no difference
+        first, last = np.maximum(np.floor(low) + 1, 0.0), np.floor(high)
         with np.errstate(divide="ignore", invalid="ignore"):
             out = np.log(np.maximum(np.where(self._cdf(low) < 0.5, lower, upper), 0.0))
-            only = np.atleast_1d(np.squeeze(np.where(np.isfinite(high), np.floor(high), 0.0), -1))
-            single = np.reshape(self.log_prob(only), out.shape)
-        return np.minimum(np.where(np.broadcast_to(one, out.shape), single, out), 0.0)
+        # a single count needs no difference; where that has underflowed, the count nearest to the mean tells
+        alone = np.broadcast_to(first == last, out.shape)
+        gone = np.isneginf(out) & (first <= last) & ~alone
+        if alone.any():
+            out = np.where(alone, self._log_p(np.broadcast_to(np.where(first == last, first, 0.0), out.shape)), out)
+        if gone.any():
+            out = np.where(gone, self._tail(np.broadcast_to(first, out.shape), np.broadcast_to(last, out.shape)), out)
+        return np.minimum(out, 0.0)
+
+    def _log_p(self, x: Doubles) -> Doubles:
+        """log P(x | k) of counts [..., K], each for its component."""
+        return np.stack([log_pmf(self.mu[k, None], self.shape[k, None], x[..., k].ravel())[0].reshape(x.shape[:-1])
+                         for k in range(self.K)], axis=-1)  # fmt: skip
+
+    def _tail(self, first: Doubles, last: Doubles) -> Doubles:
+        """log Σ P(x) from first to last, both on one side of the mean: p(x_0) (1 - ρ^n) / (1 - ρ), ρ the next ratio."""
+        below = last < self.mu
+        x = np.where(below, last, first)
+        following = np.maximum(x + np.where(below, -1, 1), 0.0)
+        log_p = self._log_p(x)
+        log_ρ = np.minimum(self._log_p(following) - log_p, -1e-12)
+        many = np.minimum(last, 1e15) - first + 1
+        with np.errstate(under="ignore"):
+            out: Doubles = log_p + np.log(-np.expm1(many * log_ρ)) - np.log(-np.expm1(log_ρ))
+        return out
 
     def sample(self, z: Array, rng: np.random.Generator, event: Event | None = None) -> Array:
         μ, r = self.mu[z], self.shape[z]

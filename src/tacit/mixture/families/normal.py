@@ -130,7 +130,9 @@ class Normal(Family[NormalParams, GaussianSums]):
     def floor(self) -> Doubles:
         """The least variances [d]; a constant column gets one far below its own size."""
         tiny = np.where(self.mean != 0, 1e-12 * self.mean**2, 1e-12)
-        return np.maximum(np.maximum(self.reg * self.var, self.step**2 / (2 * np.pi)), np.where(self.var > 0, 0, tiny))
+        # cells of one value alone: their step holds eight standard deviations, and all of the probability
+        least = np.where(self.var > 0, self.step**2 / (2 * np.pi), np.maximum(self.step**2 / 64, tiny))
+        return np.maximum(self.reg * self.var, least)
 
     @cached_property
     def spread(self) -> Doubles:

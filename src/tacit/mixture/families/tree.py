@@ -5,6 +5,7 @@ A mixture of them has exact marginals, conditionals and draws, by messages along
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, Self
@@ -35,6 +36,9 @@ class TreeSums(NamedTuple):
 
     counts: Doubles
     log_prob: float
+
+
+_MARGINALS: deque[tuple[Doubles, Doubles]] = deque(maxlen=4)  # tables, and what follows from them
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +138,14 @@ class Tree(Family[TreeParams, TreeSums]):
         return np.exp(self.tables(θ.parent, θ.prior, θ.log_p))
 
     def marginals(self, θ: TreeParams) -> Doubles:
-        """p(x_j = a | k) of every column [K, L]."""
+        """p(x_j = a | k) of every column [K, L]; kept for the last few θ."""
+        known = next((out for log_p, out in _MARGINALS if log_p is θ.log_p), None)
+        if known is None:
+            known = self._marginals(θ)
+            _MARGINALS.appendleft((θ.log_p, known))
+        return known
+
+    def _marginals(self, θ: TreeParams) -> Doubles:
         forest, e = self.forest(θ), self.edges
         out = np.empty((len(θ.parent), e[-1]))
         starts = table_starts(self.levels, θ.parent)
