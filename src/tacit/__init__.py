@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from .mixture.bayesian import BayesianGaussianMixture as BayesianGaussianMixture
     from .mixture.gaussian import GaussianMixture as GaussianMixture
     from .mixture.joint import JointMixture as JointMixture
-    from .mixture.selection import select as select
     from .mixture.outliers import OutlierDetector as OutlierDetector
+    from .mixture.selection import select as select
     from .neural.autoencoder import Autoencoder as Autoencoder
     from .neural.autoencoder import DenoisingAutoencoder as DenoisingAutoencoder
     from .neural.classifier import NetworkClassifier as NetworkClassifier

@@ -3,5 +3,5 @@
 from .bayesian import BayesianGaussianMixture as BayesianGaussianMixture
 from .gaussian import GaussianMixture as GaussianMixture
 from .joint import JointMixture as JointMixture
-from .selection import select as select
 from .outliers import OutlierDetector as OutlierDetector
+from .selection import select as select
