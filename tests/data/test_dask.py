@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
-from tacit import KMeans, as_source
+from tacit import PCA, GaussianMixture, KMeans, as_source
 from tacit.cluster.kmeans import Lloyd
 from tacit.em import em
 from tacit.errors import InputError
@@ -80,6 +81,27 @@ def test_the_answers_are_those_of_memory(X: Array, kind: str) -> None:
     np.testing.assert_allclose(theirs.transform(there).compute(), ours.transform(X), atol=1e-9)
     np.testing.assert_allclose(theirs.score_samples(there).compute(), ours.score_samples(X), atol=1e-9)
     assert theirs.score(there) == pytest.approx(ours.score(X), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        PCA(2),
+        PCA(2, whiten=True, svd_solver="covariance_eigh"),
+        *(GaussianMixture(3, covariance_type=kind, random_state=0) for kind in ("full", "tied", "diag", "spherical")),
+        *(GaussianMixture(3, init_params=init, random_state=0) for init in ("k-means++", "random_from_data", "random")),
+    ],
+    ids=lambda model: "-".join(map(str, model.get_params().values()))[:40],
+)
+def test_other_models_too(X: Array, model: Any) -> None:
+    there = spread(X, "array")
+    ours, theirs = clone(model).fit(X), clone(model).fit(there)
+    for verb in ("transform", "predict", "predict_proba", "score_samples"):
+        if hasattr(ours, verb):
+            answer = getattr(theirs, verb)(there)
+            assert isinstance(answer, da.Array)
+            np.testing.assert_allclose(answer.compute(), getattr(ours, verb)(X), atol=1e-7)
+    assert float(theirs.score(there)) == pytest.approx(ours.score(X), rel=1e-9)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -76,6 +76,8 @@ class DaskSource(Source):
         if known is not None:
             raise InputError("known components are for rows in memory")
         other = copy.copy(self)
+        for cached in ("weight", "total", "few", "order"):
+            other.__dict__.pop(cached, None)
         other.weights = self._dealt(weight)
         return other
 

@@ -76,7 +76,7 @@ class MemorySource(Source):
         n, b = self.block.n, self.block
         w, z = check_weight(weight, n), check_known(known, n)
         other = copy.copy(self)
-        for cached in ("weight", "weighted", "few"):
+        for cached in ("weight", "weighted", "total", "few"):
             other.__dict__.pop(cached, None)
         other.block = replace(b, weight=b.weight if w is None else w, known=b.known if z is None else z)
         return other

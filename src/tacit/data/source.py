@@ -82,6 +82,11 @@ class Source(ABC):
         return np.asarray(self.map(lambda block: block.w))
 
     @cached_property
+    def total(self) -> float:
+        """The sum of the weights."""
+        return float(self.reduce(_total)) if self.weighted else float(self.shape[0])
+
+    @cached_property
     def weighted(self) -> bool:
         """Whether the rows have weights."""
         return any(block.weight is not None for block in self.blocks())
@@ -153,6 +158,10 @@ class Source(ABC):
     @abstractmethod
     def take(self, rows: Array) -> Block:
         """The rows of these numbers, copied, as one block."""
+
+
+def _total(block: Block) -> float:
+    return float(block.w.sum())
 
 
 class _Runners(NamedTuple):

@@ -206,7 +206,7 @@ class PPCA(_LinearGaussian):
 
     def _closed(self, source: Source, k: int) -> tuple[Doubles, Doubles, float]:
         pca = PCA(n_components=None, svd_solver="covariance_eigh").fit(source)
-        weight = float(source.weight.sum())
+        weight = source.total
         variances = np.zeros(source.shape[1])
         variances[: len(pca.explained_variance_)] = pca.explained_variance_ * max(weight - 1, 0) / weight
         largest = float(variances.max(initial=0.0))
@@ -281,7 +281,7 @@ class FactorAnalysis(_LinearGaussian):
         params = self._em(source, k, self._start(source, k), isotropic=False)
         W = self._turned(params.W)
         self.components_, self.mean_, self.noise_variance_ = W.T, params.mean, params.noise
-        self.loglike_ = [float(h) * float(source.weight.sum()) for h in self.history_]
+        self.loglike_ = [float(h) * source.total for h in self.history_]
         return self
 
     def _start(self, source: Source, k: int) -> LinearParams | None:

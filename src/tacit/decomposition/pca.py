@@ -118,7 +118,7 @@ def by_block(source: Source, scale: Doubles | None, mean: Doubles, total: float,
     Block Krylov: C is projected on the span of Q, CQ, C²Q, ..., which holds its leading directions to nearly all digits
     (Musco and Musco 2015, algorithm 2). Rows may be sparse: centring is done on the products.
     """
-    d, weight = len(mean), float(source.weight.sum())
+    d, weight = len(mean), source.total
     l = min(k + 10, d)
     Q = np.linalg.qr(generator(seed).standard_normal((d, l)))[0]
 
@@ -171,7 +171,7 @@ def column_moments(source: Source, some: Block) -> tuple[Doubles, Doubles, float
     if some.csr is None:
         shift = guess(some)
         sums = source.reduce(lambda block: kernels.column_moments(block, shift))
-        weight = float(source.weight.sum())
+        weight = source.total
         mean = sums.sum / weight
         return shift + mean, _per(np.maximum(sums.square - weight * mean**2, 0), weight), weight
 
@@ -180,7 +180,7 @@ def column_moments(source: Source, some: Block) -> tuple[Doubles, Doubles, float
         return np.asarray(block.w @ rows, np.float64).ravel(), np.asarray(block.w @ rows.multiply(rows)).ravel()
 
     first, second = source.reduce(both)
-    weight = float(source.weight.sum())
+    weight = source.total
     return first / weight, _per(np.maximum(second - first**2 / weight, 0), weight), weight
 
 

@@ -81,7 +81,7 @@ def online_em(
     """
     if min(batch_size, epochs) < 1:
         raise ArgumentError(f"batch_size and epochs must be at least 1. Got {batch_size!r} and {epochs!r} instead.")
-    seed, weight = int(rng.integers(2**63)), float(source.weight.sum())
+    seed, weight = int(rng.integers(2**63)), source.total
     state, n_batches = Online(params), 0
     for epoch in range(epochs):
         for block in source.batches(batch_size, seed, epoch):

@@ -20,7 +20,7 @@ from ..rng import generator
 from ..typing import Array, Doubles, Seed
 from .families.gaussian import Gaussian, GaussianParams
 from .gaussian import GaussianMixture, _random_responsibilities, without_gaps
-from .mixture import Mixture, MixtureParams, MixtureStats
+from .mixture import Mixture, MixtureParams, MixtureStats, labels_of
 
 
 class Prior(NamedTuple):
@@ -257,7 +257,8 @@ class BayesianGaussianMixture(GaussianMixture):
             labels = self._clusters(without_gaps(source) if self._gaps else source, rng)
 
             def resp(block: Block) -> Array:
-                return np.eye(model.K)[labels[block.start : block.start + block.n]]
+                r: Array = np.eye(model.K)[labels_of(labels, block)]
+                return r
         else:
             resp = _random_responsibilities(model.K, rng)  # type: ignore[assignment]
         mixture, zero = Mixture(model.K, model.family), np.zeros(model.K)

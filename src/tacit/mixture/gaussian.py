@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -178,15 +179,15 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
             θ = θ._replace(means=means) if factor is None else family.from_factor(means, factor)
         return MixtureParams(params.log_weights if weights is None else _log(weights), θ), repaired
 
-    def _clusters(self, source: Source, rng: np.random.Generator) -> Array:
-        """A cluster for each row [n]: those of ``init``, or k-means'."""
+    def _clusters(self, source: Source, rng: np.random.Generator) -> Any:
+        """A cluster for each row [n], of ``init`` or k-means; a function of a block where rows are elsewhere."""
         if self.init is not None:
             labels: Array = self.init.predict(source)
             return labels
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the rows hold fewer distinct ones: repaired here
-            labels = KMeans(self.n_components, random_state=rng).fit(source).labels_
-            return labels
+            found = KMeans(self.n_components, random_state=rng).fit(source)
+        return found.labels_ if source.here else partial(kernels.assign, centers=found.cluster_centers_)
 
     def _keep(self, fit: Fit[MixtureParams]) -> None:
         θ: GaussianParams = fit.params.theta
@@ -499,10 +500,14 @@ def _factor(precisions: Doubles, kind: str) -> Doubles:
 
 
 def _known(source: Source, K: int) -> Array | None:
-    z = [block.known for block in source.blocks()]
-    if any(part is None for part in z):
+    z: list[Array] = []
+    for block in source.blocks() if source.here else ():
+        if block.known is None:
+            return None
+        z.append(block.known)
+    if not z:
         return None
-    known = np.concatenate([part for part in z if part is not None])
+    known = np.concatenate(z)
     if len(known) != source.shape[0]:
         raise ArgumentError(f"known has {len(known)} entries for {source.shape[0]} rows")
     if known.size and (known.max() >= K or known.min() < -1):

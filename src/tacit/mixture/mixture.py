@@ -106,15 +106,19 @@ class Mixture(LatentModel[MixtureParams, MixtureStats]):
 
     # Where it starts.
 
-    def from_labels(self, source: Source, z: Array, rng: np.random.Generator) -> tuple[MixtureParams, int]:
+    def from_labels(
+        self, source: Source, z: Array | Callable[[Block], Array], rng: np.random.Generator
+    ) -> tuple[MixtureParams, int]:
         """The M-step at given components z [n], rows of -1 left out; and how many empty ones were placed anew.
+
+        ``z`` may be a function that gives those of a block.
 
         Two passes: the second sums about the means that the first has found.
         """
         params = MixtureParams(np.full(self.K, -np.log(self.K)), self.family.blank(self.K, source))
 
         def hard(params: MixtureParams, block: Block) -> MixtureStats:
-            known = z[block.start : block.start + block.n].astype(np.int32)
+            known = labels_of(z, block).astype(np.int32)
             weight = None if (known >= 0).all() else block.w * (known >= 0)
             return self.expect(params, replace(block, known=known, weight=block.weight if weight is None else weight))
 
@@ -175,6 +179,11 @@ class Mixture(LatentModel[MixtureParams, MixtureStats]):
         counts = q.resp.sum(axis=0, dtype=np.float64)
         parts = self.family.stats(params.theta, block, q.resp)
         return MixtureStats(q.objective, q.entropy, q.weight, counts, parts)
+
+
+def labels_of(z: Array | Callable[[Block], Array], block: Block) -> Array:
+    """The components [b] of a block: its share of all, or what a function of it gives."""
+    return z(block) if callable(z) else z[block.start : block.start + block.n]
 
 
 def _given(block: Block, resp: Floats) -> Discrete:

@@ -75,7 +75,7 @@ class Gaussians:
     ) -> list[Candidate]:
         """Candidates with 1, 2, ... components, until the criterion has clearly turned or ``most`` is reached."""
         found: list[Candidate] = []
-        space, n = feature_space(source, ()), float(source.weight.sum())
+        space, n = feature_space(source, ()), source.total
         for K in range(1, most + 1):
             if K > 1 and n < K * (source.shape[1] + 1):
                 break
