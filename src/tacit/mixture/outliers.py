@@ -232,7 +232,8 @@ def _columns(table: Table) -> list[tuple[str, Array]]:
 
 def _observed(table: Table) -> Array:
     """Which cells are there [n, D]."""
-    return ~np.isnan(np.column_stack([x for _, x in _columns(table)]))
+    seen: Array = ~np.isnan(np.column_stack([x for _, x in _columns(table)]))
+    return seen
 
 
 def _rows(table: Table, rows: Array) -> Table:
