@@ -215,7 +215,7 @@ def test_samples_can_all_be_read() -> None:
         (("fit", "gmm", "people.csv", "--n-components", "many"), "n-components"),
         (("fit", "gmm", "people.csv", "--n-components", "1000"), "1000"),
         (("fit", "gmm", "people.csv", "--covariance-type", "round"), "round"),
-        (("fit", "gmm", "gaps.csv"), "weight"),
+        (("fit", "kmeans", "gaps.csv"), "weight"),
         (("fit", "kmeans", "people.csv", "--n-init", "some"), "some"),
         (("fit", "pca", "people.csv", "--n-components", "x"), "x"),
         (("fit", "pca", "people.csv", "--n-components", "7"), "n_components"),

@@ -162,8 +162,8 @@ class PPCA(_LinearGaussian):
     --------
     >>> X = np.array([[-1.0, -1], [-2, -1], [-3, -2], [1, 1], [2, 1], [3, np.nan]])
     >>> model = PPCA(n_components=1, random_state=0).fit(X)
-    >>> model.impute(X)[5].round(1).tolist()
-    [3.0, 1.8]
+    >>> model.impute(X)[5].round().tolist()
+    [3.0, 2.0]
     """
 
     noise_variance_: float
