@@ -22,6 +22,7 @@ from sklearn.metrics import accuracy_score, f1_score
 import tacit
 from tacit.errors import DataNotice
 
+from ..record import adult
 from .common import Array, Results, arguments, fitted, run, training
 
 HIDDEN = 0.2
@@ -45,18 +46,19 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     """Both models, both questions."""
     options = arguments(__doc__, words)
     quick = options.quick
-    path, target = ("sample:tips", "smoker") if quick else (str(options.data / "mixed" / "adult.csv.gz"), "class")
+    target = "smoker" if quick else "income"
     results = Results("adult", options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataNotice)
-        whole = tacit.Table.read(path)
-        names = [c.name for c in whole.schema.columns if c not in whole.schema.left_out]
-        order = np.random.default_rng(0).permutation(whole.n)
-        cut = whole.n * 2 // 3
-        frame = whole.frame.select(names)
-        train, test = (
-            tacit.Table.conform(frame.take(pa.array(rows)), whole.schema) for rows in (order[:cut], order[cut:])
-        )
+        if quick:
+            frame = tacit.Table.read("sample:tips").frame
+            order = np.random.default_rng(0).permutation(frame.num_rows)
+            cut = frame.num_rows * 2 // 3
+            first, second = (frame.take(pa.array(rows)) for rows in (order[:cut], order[cut:]))
+        else:
+            first, second = adult(options.data)
+        train = whole = tacit.Table.read(first)
+        test = tacit.Table.conform(second, whole.schema)
 
     def models(seed: int) -> dict[str, Any]:
         vae = tacit.VAE(
