@@ -2,7 +2,8 @@
 
     python -m reproductions.autoencoders.compression [--minutes 30] [--quick]
 
-A code of k numbers takes b bits each, levels spread evenly between the 0.5 and 99.5 percentiles of training codes;
+A code of k numbers takes b bits each, for the intervals of equal width between the 0.5 and 99.5 percentiles of
+training codes, whose middles stand for them;
 k and b are chosen for each rate on train[50000:]. PCA gets its bits one by one, each to the component where it
 lowers the error on those rows most. The codebook has 2^bits pictures, for as many bits as its 2^12 allow. Trained
 with bf16 products; about 3 seconds an epoch on two cores that have bf16, 20 epochs for each of four networks: 5
@@ -23,11 +24,11 @@ from .denoising import psnr
 
 
 def quantised(z: Array, like: Array, bits: Array) -> Array:
-    """z [n, k] on 2^bits_j levels a column, between percentiles of ``like``; without bits, the mean."""
+    """z [n, k] at the middles of 2^bits_j intervals between percentiles of ``like``; without bits, the mean."""
     low, high = np.percentile(like, [0.5, 99.5], axis=0)
-    steps = 2.0**bits - 1
-    at = np.rint(np.clip((z - low) / np.maximum(high - low, 1e-12), 0, 1) * steps) / np.maximum(steps, 1)
-    return np.where(bits > 0, low + at * (high - low), like.mean(axis=0))
+    levels = 2.0**bits
+    cell = np.clip(np.floor((z - low) / np.maximum(high - low, 1e-12) * levels), 0, levels - 1)
+    return np.where(bits > 0, low + (cell + 0.5) / levels * (high - low), like.mean(axis=0))
 
 
 def greedy(z: Array, like: Array, total: int) -> Array:
