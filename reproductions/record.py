@@ -49,3 +49,11 @@ def write(out: Path, result: dict[str, Any], **made: Any) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"made": made | {"machine": machine()}} | result, indent=1, ensure_ascii=False)
     out.write_text(text + "\n")
+
+
+def rest(out: Path, key: str, only: str | None) -> dict[str, Any]:
+    """With ``only``, what the file at ``out`` already tells of the others."""
+    if only is None or not out.is_file():
+        return {}
+    found: dict[str, Any] = json.loads(out.read_text())[key]
+    return {name: row for name, row in found.items() if name != only}
