@@ -16,6 +16,11 @@ from .console import AsJson, Seed, TablePath, Types, out, progress
 app = typer.Typer(no_args_is_help=True, help="Fit a model to a table and save it.")
 
 ModelFile = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where the model is saved.")]
+KeptIn = Annotated[
+    Path | None,
+    typer.Option("--checkpoint", metavar="FOLDER", help="Where the state is kept; the same command goes on from it."),
+]
+Device = Annotated[str, typer.Option("--device", help="cpu, cuda, ...; auto takes a GPU if there is one.")]
 Columns = Annotated[str | None, typer.Option("--columns", metavar="A,B,...", help="Learn from these columns only.")]
 DEFAULT_FILE = Path("model.tacit")
 _PHASES = {
@@ -113,7 +118,7 @@ def kmeans(
     """k-means: groups around centres; numeric columns only."""
     from tacit import KMeans
 
-    runs = "auto" if n_init == "auto" else _number(n_init, int, "--n-init")
+    runs = _or_auto(n_init, int, "--n-init")
     model = KMeans(
         n_clusters, init=init.value, n_init=runs, max_iter=max_iter, tol=tol, metric=metric.value, random_state=seed
     )
@@ -278,13 +283,11 @@ def autoencoder(
     batch_size: Annotated[str, typer.Option(metavar="N|auto", help="Rows in a step.")] = "auto",
     learning_rate: Annotated[float, typer.Option(help="Of Adam; falls to 0 as a cosine.")] = 1e-3,
     time_limit: Annotated[float | None, typer.Option(min=0, help="Most seconds of training.")] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where the state is kept; the same command goes on from it.")
-    ] = None,
+    checkpoint: KeptIn = None,
     log: Annotated[
         str | None, typer.Option(metavar="FILE.csv|FOLDER", help="The losses, as CSV or for TensorBoard.")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto takes a GPU if there is one.")] = "auto",
+    device: Device = "auto",
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -297,8 +300,8 @@ def autoencoder(
     widths = hidden_sizes
     options: dict[str, Any] = {
         "hidden_sizes": "auto" if widths == "auto" else _widths(widths),
-        "epochs": "auto" if epochs == "auto" else _number(epochs, int, "--epochs"),
-        "batch_size": "auto" if batch_size == "auto" else _number(batch_size, int, "--batch-size"),
+        "epochs": _or_auto(epochs, int, "--epochs"),
+        "batch_size": _or_auto(batch_size, int, "--batch-size"),
         "learning_rate": learning_rate,
         "training": tacit.Training(time_limit=time_limit, log=log, progress=not as_json),
         "device": device,
@@ -323,13 +326,11 @@ def rbm(
     batch_size: Annotated[str, typer.Option(metavar="N|auto", help="Rows in an update.")] = "auto",
     n_iter: Annotated[str, typer.Option(metavar="N|auto", help="Passes over the rows.")] = "auto",
     time_limit: Annotated[float | None, typer.Option(min=0, help="Most seconds of learning.")] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where the state is kept; the same command goes on from it.")
-    ] = None,
+    checkpoint: KeptIn = None,
     log: Annotated[
         str | None, typer.Option(metavar="FILE.csv|FOLDER", help="The free-energy gap, as CSV or for TensorBoard.")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, ...; auto takes a GPU if there is one.")] = "auto",
+    device: Device = "auto",
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -341,9 +342,9 @@ def rbm(
         n_components,
         method=method.value,
         k=k,
-        learning_rate="auto" if learning_rate == "auto" else _number(learning_rate, float, "--learning-rate"),
-        batch_size="auto" if batch_size == "auto" else int(_number(batch_size, int, "--batch-size")),
-        n_iter="auto" if n_iter == "auto" else int(_number(n_iter, int, "--n-iter")),
+        learning_rate=_or_auto(learning_rate, float, "--learning-rate"),
+        batch_size=_or_auto(batch_size, int, "--batch-size"),
+        n_iter=_or_auto(n_iter, int, "--n-iter"),
         training=tacit.Training(time_limit=time_limit, log=log, progress=not as_json),
         device=device,
         random_state=seed,
@@ -354,6 +355,10 @@ def rbm(
 
 def _widths(text: str) -> tuple[int, ...]:
     return tuple(int(_number(part, int, "--hidden-sizes")) for part in text.split(","))
+
+
+def _or_auto(text: str, kind: type[int] | type[float], option: str) -> Any:
+    return text if text == "auto" else _number(text, kind, option)
 
 
 def _number(text: str, kind: type[int] | type[float], option: str) -> int | float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial, reduce
 from typing import Any, TypeVar
 
@@ -14,13 +14,13 @@ from ..stats import add
 from ..typing import Array, Doubles
 from .block import Block, Column, precision
 from .memory import MemorySource
-from .source import Source, check_weight
-from .stream import gathered
+from .source import OF_WEIGHTS, check_weight
+from .stream import Apart, among
 
 S = TypeVar("S")
 
 
-class DaskSource(Source):
+class DaskSource(Apart):
     """Partitions of rows. What is learned goes out to them and sums come back, through a tree fixed by their number.
 
     Where a client of ``dask.distributed`` is there, its workers do the work; else this process does, one partition
@@ -76,7 +76,7 @@ class DaskSource(Source):
         if known is not None:
             raise InputError("known components are for rows in memory")
         other = copy.copy(self)
-        for cached in ("weight", "total", "few", "order"):
+        for cached in OF_WEIGHTS:
             other.__dict__.pop(cached, None)
         other.weights = self._dealt(weight)
         return other
@@ -113,15 +113,9 @@ class DaskSource(Source):
         ]
         return da.concatenate(arrays)
 
-    def take(self, rows: Array) -> Block:
-        rows = np.asarray(rows, dtype=np.int64)
-        wanted, inverse = np.unique(rows, return_inverse=True)
-        if len(wanted) == 0:
-            return Block(0, np.empty((0, self.d)))
-        if wanted[0] < 0 or wanted[-1] >= self.shape[0]:
-            raise IndexError(f"rows lie between 0 and {self.shape[0] - 1}")
-        tasks = self._tasks(partial(_pick, wanted), only=np.searchsorted(self.starts, wanted, side="right") - 1)
-        return MemorySource(gathered(run(*tasks))).take(inverse)
+    def picked(self, wanted: Array) -> Iterable[Block]:
+        only = np.searchsorted(self.starts, wanted, side="right") - 1
+        return run(*self._tasks(partial(among, wanted), only=only))
 
     def _tasks(self, f: Callable[[Block], Any], only: Array | None = None) -> list[Any]:
         """f of each partition that has rows."""
@@ -192,8 +186,3 @@ def _fold(f: Callable[[Block], S], merge: Callable[[S, S], S], rows: int | None,
 def _each(f: Callable[[Block], Array], rows: int | None, block: Block) -> Array:
     parts = [f(b) for b in _cut(rows, block)]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _pick(wanted: Array, block: Block) -> Block:
-    lo, hi = np.searchsorted(wanted, [block.start, block.start + block.n])
-    return MemorySource(block).take(wanted[lo:hi] - block.start)

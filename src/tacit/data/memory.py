@@ -11,7 +11,7 @@ import numpy as np
 
 from ..typing import Array
 from .block import CSR, Block, Column
-from .source import Source, check_known, check_weight
+from .source import OF_WEIGHTS, Source, check_known, check_weight
 
 
 class MemorySource(Source):
@@ -76,7 +76,7 @@ class MemorySource(Source):
         n, b = self.block.n, self.block
         w, z = check_weight(weight, n), check_known(known, n)
         other = copy.copy(self)
-        for cached in ("weight", "weighted", "total", "few"):
+        for cached in OF_WEIGHTS:
             other.__dict__.pop(cached, None)
         other.block = replace(b, weight=b.weight if w is None else w, known=b.known if z is None else z)
         return other

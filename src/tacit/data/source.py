@@ -24,6 +24,7 @@ S = TypeVar("S")
 
 MANY = 1 << 26  # numbers of which random draws see all
 SOME = 1 << 24  # of more, the numbers of the sample that they see
+OF_WEIGHTS = ("weight", "weighted", "total", "few", "content")  # cached properties that other weights make stale
 
 
 class Source(ABC):
@@ -119,6 +120,11 @@ class Source(ABC):
         return MemorySource(self.take(np.arange(self.shape[0])))
 
     @cached_property
+    def content(self) -> str:
+        """A number made of what the rows hold and weigh, in any order, in hexadecimal digits."""
+        return f"{self.reduce(_content) % 2**64:016x}"
+
+    @cached_property
     def order(self) -> Array:
         """The rows in the order of a hash of their content: random draws walk them so, never by position."""
         return np.argsort(np.asarray(self.map(kernels.hash_rows)), kind="stable")
@@ -158,6 +164,10 @@ class Source(ABC):
     @abstractmethod
     def take(self, rows: Array) -> Block:
         """The rows of these numbers, copied, as one block."""
+
+
+def _content(block: Block) -> int:
+    return int((kernels.hash_rows(block) * (1 + block.w.view(np.uint64))).sum(dtype=np.uint64))
 
 
 def _total(block: Block) -> float:

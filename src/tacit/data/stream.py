@@ -35,7 +35,32 @@ class Pieces(ABC):
         """Called when a part was used: the pages of a mapped file may go."""
 
 
-class Stream(Source):
+class Apart(Source):
+    """Rows that are not held together: row numbers are looked for where they are, and what is found is gathered."""
+
+    @abstractmethod
+    def picked(self, wanted: Array) -> Iterable[Block]:
+        """The rows of these rising numbers, at least one, in blocks."""
+
+    def take(self, rows: Array) -> Block:
+        wanted, inverse = np.unique(np.asarray(rows, dtype=np.int64), return_inverse=True)
+        n, d = self.shape
+        if len(wanted) == 0:
+            return Block(0, np.empty((0, d)))
+        if wanted[0] < 0 or wanted[-1] >= n:
+            raise IndexError(f"rows lie between 0 and {n - 1}")
+        found = list(self.picked(wanted))
+        weight = None if any(b.weight is None for b in found) else np.concatenate([b.w for b in found])
+        return MemorySource(Block(0, np.concatenate([b.x for b in found]), weight=weight)).take(inverse)
+
+
+def among(wanted: Array, block: Block) -> Block:
+    """The rows of a block that are among these rising numbers of its source, copied."""
+    lo, hi = np.searchsorted(wanted, [block.start, block.start + block.n])
+    return MemorySource(block).take(wanted[lo:hi] - block.start)
+
+
+class Stream(Apart):
     """Rows in files, of which a few parts are in memory at a time.
 
     ``weight`` names the column of weights. NaN and infinities are refused in the first whole pass, unless ``gaps``.
@@ -96,29 +121,13 @@ class Stream(Source):
                 "weights are finite and not negative"
             )
 
-    def take(self, rows: Array) -> Block:
-        wanted, inverse = np.unique(np.asarray(rows, dtype=np.int64), return_inverse=True)
-        if len(wanted) == 0:
-            return Block(0, np.empty((0, self.shape[1])))
-        if wanted[0] < 0 or wanted[-1] >= self.shape[0]:
-            raise IndexError(f"rows lie between 0 and {self.shape[0] - 1}")
-        found = []
-        for block in self._pass(np.unique(np.searchsorted(self._ends, wanted, side="right")).tolist()):
-            lo, hi = np.searchsorted(wanted, [block.start, block.start + block.n])
-            if lo < hi:
-                found.append(MemorySource(block).take(wanted[lo:hi] - block.start))
-        return MemorySource(gathered(found)).take(inverse)
+    def picked(self, wanted: Array) -> Iterable[Block]:
+        pieces = np.unique(np.searchsorted(self._ends, wanted, side="right"))
+        return (among(wanted, block) for block in self._pass(pieces.tolist()))
 
     @property
     def weighted(self) -> bool:
         return self._weight is not None
-
-
-def gathered(blocks: Iterable[Block]) -> Block:
-    """Dense blocks as one, in their order, copied."""
-    held = list(blocks)
-    weight = None if any(b.weight is None for b in held) else np.concatenate([b.w for b in held])
-    return Block(0, np.concatenate([b.x for b in held]), weight=weight)
 
 
 def ahead(items: Iterator[T]) -> Iterator[T]:

@@ -14,9 +14,7 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 
-from .. import kernels
 from ..checkpoint import Checkpoint
-from ..data.block import Block
 from ..data.source import Source
 from ..stats import like, plain
 from .model import LatentModel, S
@@ -150,10 +148,5 @@ def kept_in(folder: str | PathLike[str], source: Source, about: Mapping[str, Any
     Raises ``ArgumentError`` for a folder that cannot be written to.
     """
     n, d = source.shape
-    content = f"{source.reduce(_content) % 2**64:016x}"
-    return Checkpoint(Path(folder).expanduser(), stage, 0, {"rows": n, "columns": d, "content": content, **about})
-
-
-def _content(block: Block) -> int:
-    """A number made of what the rows hold and weigh, in any order, to be added up."""
-    return int((kernels.hash_rows(block) * (1 + block.w.view(np.uint64))).sum(dtype=np.uint64))
+    same = {"rows": n, "columns": d, "content": source.content, **about}
+    return Checkpoint(Path(folder).expanduser(), stage, 0, same)
