@@ -116,6 +116,23 @@ def test_a_pretrained_encoder_learns_from_few_labels() -> None:
     assert right[True] > 0.7
 
 
+def test_rows_are_corrupted_while_labels_are_learned_and_not_after() -> None:
+    stack, seen = tacit.StackedAutoencoder((8, 4), scale=None, **FEW).fit(X), []
+
+    def blind(x):
+        seen.append(len(x))
+        return torch.zeros_like(x)
+
+    model = stack.to_classifier(corruption=blind, epochs=3, batch_size=len(X), random_state=0).fit(X, Y)
+    assert seen == [len(X)] * 3
+    model.predict_proba(X)
+    assert len(seen) == 3
+    losses = [line["loss"] for line in model.history_]
+    assert min(losses) > np.log(10) - 0.05  # no better than the shares of ten classes
+    with pytest.raises(ArgumentError, match="'corruption' parameter of NetworkClassifier"):
+        stack.to_classifier(corruption="noise").fit(X, Y)
+
+
 def test_the_classifier_keeps_what_it_is_given_and_is_saved(tmp_path) -> None:
     stack = tacit.StackedAutoencoder((8, 4), **FEW).fit(X)
     before = stack.transform(X)

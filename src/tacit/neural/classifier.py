@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ from ..train.device import find_device
 from ..train.state import seeded
 from ..typing import Array, Floats
 from .coder import Coder, dtype_of, weighted_mean
+from .corruption import Corrupt, check_corruption, corruption
 from .estimator import CoderEstimator
 from .fitting import make_plan, run_stage
 from .network import Network
@@ -37,6 +39,9 @@ class NetworkClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         Whose encoder to start from; an unfitted one says only what the layers are.
     pretrained : bool
         False starts from random weights, whatever ``init`` has learned.
+    corruption, level : None, {"gaussian", "masking", "salt_and_pepper"} or callable, float
+        What is done anew to each batch of rows while learning, as in ``DenoisingAutoencoder``: labels that hold for
+        corrupted rows too are learned from fewer of them.
     epochs, batch_size, learning_rate, training, device, random_state
         As in ``Autoencoder``.
 
@@ -59,6 +64,8 @@ class NetworkClassifier(ClassifierMixin, Network):  # type: ignore[misc]
 
     init: CoderEstimator = field(kw_only=False)
     pretrained: bool = True
+    corruption: str | Callable[[Tensor], Tensor] | None = None
+    level: float = 0.25
 
     def fit(self, X: object, y: object, sample_weight: object = None, *, checkpoint: Any = None) -> Self:
         """Learn from rows X and their labels y [n]."""
@@ -76,7 +83,11 @@ class NetworkClassifier(ClassifierMixin, Network):  # type: ignore[misc]
             self.model_ = model
             self.head_ = nn.Linear(model.code_size_, len(self.classes_), device=device)
             rows, held = training_rows(given.source, device, plan.training, plan.seed, labels)
-            run = run_stage("labels", Labels(model.coder_, self.head_, model.gaps_), rows, held, self.epochs, plan)
+            corrupt = None
+            if self.corruption is not None:
+                corrupt = corruption(self.corruption, float(self.level), model.low_, model.high_)
+            module = Labels(model.coder_, self.head_, model.gaps_, corrupt)
+            run = run_stage("labels", module, rows, held, self.epochs, plan)
         self.history_, self.n_iter_, self.stopped_ = run.history, run.epochs, run.stopped
         self.n_features_in_ = model.n_features_in_
         if hasattr(model, "feature_names_in_"):
@@ -123,6 +134,8 @@ class NetworkClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         if not isinstance(self.init, CoderEstimator):
             raise ArgumentError(f"init must be an autoencoder, fitted or not. Got {self.init!r} instead.")
         check_choice(self, "pretrained", [True, False])
+        if self.corruption is not None:
+            check_corruption(self, self.corruption, self.level)
 
     def __sklearn_clone__(self) -> NetworkClassifier:
         twin: NetworkClassifier = _clone_parametrized(self)
@@ -160,17 +173,20 @@ class Classifiable:
 
 
 class Labels(nn.Module):
-    """-log p(y | x), averaged over a batch."""
+    """-log p(y | corrupted x), averaged over a batch."""
 
-    def __init__(self, coder: Coder, head: nn.Linear, gaps: bool) -> None:
+    def __init__(self, coder: Coder, head: nn.Linear, gaps: bool, corrupt: Corrupt | None = None) -> None:
         super().__init__()
         self.encoder, self.head = coder.encoder, head
         self._coder = [coder]  # in a list: its decoder is not trained here
-        self.gaps = gaps
+        self.gaps, self.corrupt = gaps, corrupt
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         coder = self._coder[0]
-        logits = self.head(coder.encode(coder.inputs.cells(batch, dtype_of(coder), self.gaps)))
+        cells = coder.inputs.cells(batch, dtype_of(coder), self.gaps)
+        if self.corrupt is not None and self.training:
+            cells = self.corrupt(cells)
+        logits = self.head(coder.encode(cells))
         assert batch.y is not None
         loss = F.cross_entropy(logits.float(), batch.y, reduction="none")
         right = (logits.argmax(1) == batch.y).float().mean()
