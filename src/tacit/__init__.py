@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from .exploration import Exploration as Exploration
     from .exploration import explore as explore
     from .findings.pictures import explore_pictures as explore_pictures
+    from .language.classifier import TextClassifier as TextClassifier
+    from .language.model import LanguageModel as LanguageModel
+    from .language.ngram import NGramModel as NGramModel
     from .mixture.bayesian import BayesianGaussianMixture as BayesianGaussianMixture
     from .mixture.gaussian import GaussianMixture as GaussianMixture
     from .mixture.joint import JointMixture as JointMixture
@@ -52,6 +55,8 @@ _WHERE = {  # public name -> module; imported when first used
     "FactorAnalysis": "decomposition.factor",
     "GaussianMixture": "mixture.gaussian",
     "JointMixture": "mixture.joint",
+    "LanguageModel": "language.model",
+    "NGramModel": "language.ngram",
     "NetworkClassifier": "neural.classifier",
     "OutlierDetector": "mixture.outliers",
     "PCA": "decomposition.pca",
@@ -59,6 +64,7 @@ _WHERE = {  # public name -> module; imported when first used
     "RBM": "energy.rbm",
     "StackedAutoencoder": "neural.stacked",
     "Table": "data.table",
+    "TextClassifier": "language.classifier",
     "Training": "train.loop",
     "VAE": "neural.vae",
     "as_source": "data.source",
@@ -78,9 +84,11 @@ _NEEDS: dict[str, tuple[str, str]] = {  # public name -> (module that must be th
         "BoltzmannMachine",
         "DBN",
         "DenoisingAutoencoder",
+        "LanguageModel",
         "NetworkClassifier",
         "RBM",
         "StackedAutoencoder",
+        "TextClassifier",
         "Training",
         "VAE",
         "explore_pictures",

@@ -1,0 +1,20 @@
+"""Models of texts: n-grams, a transformer, and a classifier on it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .ngram import NGramModel as NGramModel
+
+if TYPE_CHECKING:
+    from .classifier import TextClassifier as TextClassifier
+    from .model import LanguageModel as LanguageModel
+
+_DEEP = {"LanguageModel": "model", "TextClassifier": "classifier"}  # need torch, imported when first used
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _DEEP:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_DEEP[name]}", __name__), name)

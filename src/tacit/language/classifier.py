@@ -1,0 +1,269 @@
+"""A classifier on a language model: softmax of what the transformer knows of a text, all layers fine-tuned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+from sklearn.base import ClassifierMixin, _clone_parametrized
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..base import check_choice, check_number
+from ..errors import ArgumentError, InputError
+from ..neural.fitting import make_plan, run_stage
+from ..neural.network import Network
+from ..train.device import find_device
+from ..train.rows import deal, permuted
+from ..train.state import seeded
+from ..typing import Array, Doubles
+from .model import LanguageModel, with_warmth
+from .texts import read_texts
+from .tokens import END
+from .transformer import Transformer
+
+
+class Pieces(NamedTuple):
+    """Texts cut into pieces of up to T tokens: those of a batch, and what is learned of it."""
+
+    x: Tensor  # [p, T], -1 behind the last token
+    of: Tensor  # [p], the text of each, from 0
+    y: Tensor  # [texts]
+
+
+class Pooled(nn.Module):
+    """h: the mean over the tokens of a text of the transformer's states; logits V h + c."""
+
+    def __init__(self, network: Transformer, classes: int) -> None:
+        super().__init__()
+        self.network = network
+        self.head = nn.Linear(network.embedding.embedding_dim, classes)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def features(self, x: Tensor, of: Tensor, n: int) -> Tensor:
+        """h [n, w]."""
+        there = x >= 0
+        states = self.network.states(x.clamp(min=0).long()).float() * there[..., None]
+        total = states.new_zeros(n, states.shape[-1]).index_add(0, of, states.sum(1))
+        length = states.new_zeros(n).index_add(0, of, there.sum(1).float())
+        return total / length[:, None]
+
+    def forward(self, batch: Pieces) -> dict[str, Tensor]:
+        logits = self.head(self.features(batch.x, batch.of, len(batch.y))).float()
+        right = (logits.argmax(1) == batch.y).float().mean()
+        return {"loss": F.cross_entropy(logits, batch.y), "accuracy": right}
+
+
+class Cut:
+    """Texts in pieces of ``context`` tokens, each text begun by an end; batches are of texts."""
+
+    def __init__(self, texts: Sequence[Array], y: Array, context: int, device: torch.device) -> None:
+        pieces = [piece for ids in texts for piece in cut(ids, context)]
+        x = np.full((len(pieces), max(map(len, pieces))), -1, np.int32)
+        for row, piece in zip(x, pieces, strict=True):
+            row[: len(piece)] = piece
+        many = np.array([len(cut(ids, context)) for ids in texts])
+        self.x, self.y = torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)
+        self.begin = np.concatenate([[0], np.cumsum(many)])
+        self.n = len(texts)
+
+    def take(self, at: Array) -> Pieces:
+        """The pieces of the texts ``at``."""
+        spans = [np.arange(self.begin[i], self.begin[i + 1]) for i in at]
+        of = torch.from_numpy(np.repeat(np.arange(len(at)), [len(s) for s in spans]))
+        x = self.x[torch.from_numpy(np.concatenate(spans)).to(self.x.device)]
+        longest = int((x >= 0).sum(1).max())
+        return Pieces(x[:, :longest], of.to(self.x.device), self.y[torch.from_numpy(np.asarray(at)).to(self.x.device)])
+
+    def batches(
+        self, size: int, seed: int, epoch: int, start: int = 0, rank: int = 0, world: int = 1
+    ) -> Iterator[Pieces]:
+        """As ``Source.batches``."""
+        return map(self.take, deal(permuted(np.arange(self.n), seed, epoch), size, start, rank, world))
+
+
+def cut(ids: Array, context: int) -> list[Array]:
+    """An end and the tokens, in pieces of ``context``."""
+    whole = np.concatenate([[END], ids]).astype(np.int32)
+    return [whole[lo : lo + context] for lo in range(0, len(whole), context)]
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class TextClassifier(ClassifierMixin, Network):  # type: ignore[misc]
+    """p(y | text) = softmax(V h + c), h the mean of the states of a transformer over the text, all trained together.
+
+    V and c start as the logistic regression on the states before any training (Kumar et al. 2022), so that what was
+    learned without labels is not unlearned in the first steps. A text longer than ``context`` is read in pieces.
+
+    Parameters
+    ----------
+    init : LanguageModel
+        Fitted: whose tokens and transformer to start from.
+    pretrained : bool
+        False starts from random weights, whatever ``init`` has learned.
+    penalty : float
+        ½ penalty |V|² per class is added to the loss of that first regression, on standardised states.
+    epochs, batch_size, learning_rate, training, device, random_state
+        As in ``Autoencoder``; ``epochs=0`` keeps the transformer as it is. ``Training(schedule="cosine")`` warms up.
+
+    Attributes
+    ----------
+    classes_ : array [C]
+    network_ : nn.Module
+        The transformer as fine-tuned, and ``head``, V and c.
+    tokens_ : BytePairs or Characters
+    history_, n_iter_, stopped_ : list of dict, int, str
+
+    Raises ``InputError`` for what is no text and for labels that do not fit, ``ArgumentError`` for an ``init`` that is
+    not fitted.
+
+    >>> from tacit import LanguageModel
+    >>> good, bad = ["so good, so very good"] * 6, ["bad, bad, really bad"] * 6
+    >>> small = LanguageModel(tokens="characters", width=16, layers=1, heads=2, context=16, epochs=1, random_state=0)
+    >>> model = small.fit(good + bad).to_classifier(epochs=1, random_state=0).fit(good + bad, ["+"] * 6 + ["-"] * 6)
+    >>> model.predict(["very good", "really bad"]).tolist()
+    ['+', '-']
+    """
+
+    init: LanguageModel = field(kw_only=False)
+    pretrained: bool = True
+    penalty: float = 1.0
+    epochs: int | str = 4
+    batch_size: int | str = 8
+    learning_rate: float = 3e-4
+
+    def fit(self, X: object, y: object, *, checkpoint: Any = None) -> Self:
+        """Learn from texts X and their labels y [n]; ``checkpoint`` as in ``LanguageModel``."""
+        self._check()
+        texts = read_texts(X)
+        labels = self._labels(y, len(texts))
+        self.tokens_, self.shape_ = self.init.tokens_, self.init.shape_
+        ids = [self.tokens_.encode(text) for text in texts]
+        device = find_device(self.device)
+        plan = make_plan(self, checkpoint, device, shape=str(self.shape_), classes=len(self.classes_))
+        plan = plan._replace(training=with_warmth(plan.training), batch_size=min(int(self.batch_size), len(texts)))
+        with seeded(plan.seed, device):
+            self.network_ = self._built().to(device)
+            if self.pretrained:
+                self.network_.network.load_state_dict(self.init.network_.state_dict())
+            self._start(ids, labels)
+            rows = Cut(ids, labels, self._context(), device)
+            self.history_, self.n_iter_, self.stopped_ = [], 0, "epochs"
+            if self.epochs:
+                run = run_stage("labels", self.network_, rows, None, self.epochs, plan)  # type: ignore[arg-type]
+                self.history_, self.n_iter_, self.stopped_ = run.history, run.epochs, run.stopped
+        return self
+
+    def predict(self, X: object) -> Array:
+        """The most probable class of each text [n]."""
+        at: Array = self.predict_proba(X).argmax(axis=1)
+        labels: Array = self.classes_[at]
+        return labels
+
+    def predict_proba(self, X: object) -> Doubles:
+        """p(y | text) [n, C]."""
+        check_is_fitted(self)
+        h = self._features([self.tokens_.encode(text) for text in read_texts(X)])
+        with torch.no_grad():
+            p: Doubles = torch.softmax(self.network_.head(h).double(), dim=1).cpu().numpy()
+        return p
+
+    def _features(self, ids: Sequence[Array]) -> Tensor:
+        """h [n, w]."""
+        network = self.network_.eval()
+        device = network.head.weight.device
+        rows = Cut(ids, np.zeros(len(ids), np.int64), self._context(), device)
+        with torch.no_grad():
+            taken = [rows.take(np.arange(i, min(i + 8, len(ids)))) for i in range(0, len(ids), 8)]
+            return torch.cat([network.features(part.x, part.of, len(part.y)) for part in taken])
+
+    def _start(self, ids: Sequence[Array], labels: Array) -> None:
+        """V and c of the logistic regression on the states as they are."""
+        h = self._features(ids).double().cpu().numpy()
+        mean, sd = h.mean(axis=0), h.std(axis=0) + 1e-6
+        V, c = softmax_regression((h - mean) / sd, labels, len(self.classes_), float(self.penalty))
+        head = self.network_.head
+        with torch.no_grad():
+            head.weight.copy_(torch.from_numpy(V / sd))
+            head.bias.copy_(torch.from_numpy(c - V @ (mean / sd)))
+
+    def _context(self) -> int:
+        return int(self.init.context)
+
+    def _built(self) -> Pooled:
+        return Pooled(Transformer(*self.shape_), len(self.classes_))
+
+    def _labels(self, y: Any, n: int) -> Array:
+        """y as class numbers [n]."""
+        if y is None:
+            raise InputError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None: a label for each text"
+            )
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        if len(y) != n:
+            raise InputError(f"y has {len(y)} labels, but X has {n} texts")
+        self.classes_, at = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise InputError(f"y holds one class, {self.classes_[0]!r}: there is nothing to tell apart")
+        labels: Array = at.astype(np.int64)
+        return labels
+
+    def _check(self) -> None:
+        check_number(self, "epochs", integer=True, low=0)
+        check_number(self, "batch_size", integer=True, low=1)
+        check_number(self, "learning_rate", low=0, open_low=True)
+        check_number(self, "penalty", low=0, open_low=True)
+        check_choice(self, "pretrained", [True, False])
+        if not isinstance(self.init, LanguageModel) or not hasattr(self.init, "network_"):
+            raise ArgumentError(f"init must be a fitted LanguageModel. Got {self.init!r} instead.")
+
+    def __sklearn_clone__(self) -> TextClassifier:
+        twin: TextClassifier = _clone_parametrized(self)
+        twin.init = self.init  # by reference: scikit-learn's clone would forget what it learned
+        return twin
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.one_d_array = True
+        tags.input_tags.string = True
+        return tags
+
+    def _learned(self) -> dict[str, Any]:
+        learned = super()._learned()
+        return learned | {"network_": dict(self.network_.state_dict())} if "network_" in learned else learned
+
+    def _restore(self, learned: dict[str, Any]) -> None:
+        weights = learned.pop("network_", None)
+        super()._restore(learned)
+        if weights is not None:
+            self.network_ = self._built()
+            self.network_.load_state_dict(weights)
+            self.network_.to(find_device(self.device, else_cpu=True)).eval()
+
+
+def softmax_regression(x: Doubles, y: Array, classes: int, penalty: float) -> tuple[Doubles, Doubles]:
+    """V [C, w] and c [C] that make -Σ_i log softmax(V x_i + c)[y_i] + ½ penalty |V|² least."""
+    w = x.shape[1]
+    hot = np.eye(classes)[y]
+
+    def objective(theta: Doubles) -> tuple[float, Doubles]:
+        V, c = theta[: classes * w].reshape(classes, w), theta[classes * w :]
+        logits = x @ V.T + c
+        logs = logits - logsumexp(logits, axis=1, keepdims=True)
+        slope = np.exp(logs) - hot
+        value = -(hot * logs).sum() + 0.5 * penalty * (V * V).sum()
+        return float(value), np.concatenate([(slope.T @ x + penalty * V).ravel(), slope.sum(axis=0)])
+
+    found = minimize(objective, np.zeros(classes * (w + 1)), jac=True, method="L-BFGS-B", options={"maxiter": 500})
+    theta: Doubles = found.x
+    return theta[: classes * w].reshape(classes, w), theta[classes * w :]

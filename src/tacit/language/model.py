@@ -1,0 +1,248 @@
+"""The language model: a transformer over tokens, trained by the gradient loop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import _clone_parametrized
+from torch.nn import functional as F
+
+from ..base import check_number
+from ..errors import ArgumentError, InputError
+from ..neural.fitting import Plan, make_plan, run_stage
+from ..neural.network import Network
+from ..train import Training
+from ..train.device import find_device
+from ..train.state import seeded
+from ..typing import Array, Doubles
+from .estimator import TextModel
+from .texts import read_texts
+from .tokens import END
+from .transformer import NextToken, Transformer, Windows
+
+LOGITS = 2**23  # numbers that are answered about at once
+WARM = 0.02  # share of the steps
+
+
+def adamw(parameters: Any, learning_rate: float) -> torch.optim.Optimizer:
+    """Adam with decay of the weights apart from the gradient (Loshchilov and Hutter 2019)."""
+    return torch.optim.AdamW(parameters, learning_rate, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
+
+
+def warm_cosine(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+    """η_t = η min(t / w, ½ (1 + cos(π t / T))) with w = T / 50."""
+    warm = max(1, math.ceil(WARM * steps))
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda t: min((t + 1) / warm, 0.5 * (1 + math.cos(math.pi * min(t / max(steps, 1), 1))))
+    )
+
+
+def with_warmth(training: Training) -> Training:
+    """What was left to us: AdamW, and a warm-up before the cosine."""
+    schedule = warm_cosine if training.schedule == "cosine" else training.schedule
+    return replace(training, optimizer=training.optimizer or adamw, schedule=schedule)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class LanguageModel(TextModel, Network):
+    """p(text) = Π_i p(t_i | t_<i), each factor by a transformer that reads the last ``context`` tokens.
+
+    Trained on -log p(t_i | t_<i) over windows of the texts, which are laid end to end (Radford et al. 2018); by AdamW
+    with a warm-up and a cosine.
+
+    Parameters
+    ----------
+    tokens : {"pairs", "characters"}
+        Bytes of UTF-8 and what their commonest pairs are merged into (Sennrich et al. 2016), or one token a character.
+    vocabulary : int
+        Number of tokens for "pairs", the end of a text and the 256 bytes among them.
+    width, layers, heads : int
+        Of the transformer: the numbers a token is held in, its layers, and the parts that attention is split into.
+    context : int
+        Tokens of a window: how far back the model sees.
+    dropout : float
+        Share of what the layers add that is left out in training.
+    init : LanguageModel or None
+        A fitted model whose tokens and weights to start from; width, layers, heads and tokens are then its own.
+    epochs, batch_size, learning_rate, training, device, random_state
+        As in ``Autoencoder``; a batch is of windows. ``Training(schedule="cosine")`` warms up over the first 2 %.
+
+    Attributes
+    ----------
+    tokens_ : BytePairs or Characters
+    network_ : nn.Module
+    history_, n_iter_, stopped_ : list of dict, int, str
+        The mean loss of each epoch in nats a token, the epochs, and why it ended.
+
+    Raises ``InputError`` for what is no text or too little of it, ``TrainingError`` where the loss stops being a
+    number.
+
+    Examples
+    --------
+    >>> model = LanguageModel(tokens="characters", width=16, layers=1, heads=2, context=16, epochs=60, random_state=0)
+    >>> model = model.set_params(learning_rate=0.02).fit(["abcd" * 20] * 5)
+    >>> model.sample(prompt="ab", temperature=0, max_tokens=6), model.perplexity(["abcdabcd" * 5]) < 1.5
+    (['abcdabcd'], True)
+    """
+
+    width: int = 256
+    layers: int = 4
+    heads: int = 4
+    context: int = 256
+    dropout: float = 0.0
+    init: LanguageModel | None = None
+
+    def fit(self, X: object, y: object = None, *, checkpoint: Any = None) -> Self:
+        """Learn from texts X, or from the file at the path X, which is one text; ``y`` is ignored.
+
+        With ``checkpoint``, a folder, the state is written there as training goes on, and the same call later goes on
+        from it with the same bits.
+        """
+        self._check()
+        texts = read_texts(X)
+        if self.init is None:
+            self._learn_tokens(texts)
+        else:
+            self.tokens_ = self.init.tokens_
+        stream = joined([self.tokens_.encode(text) for text in texts])
+        device = find_device(self.device)
+        plan = make_plan(self, checkpoint, device, size=self.tokens_.size, tokens=len(stream))
+        plan = plan._replace(training=with_warmth(plan.training), batch_size=self._batch_size(len(stream)))
+        with seeded(plan.seed, device):
+            self._make()
+            self.network_.to(device)
+            rows, held = self._rows_of(stream, device, plan)
+            run = run_stage("train", NextToken(self.network_), rows, held, self.epochs, plan)
+        self.history_, self.n_iter_, self.stopped_ = run.history, run.epochs, run.stopped
+        return self
+
+    def to_classifier(self, pretrained: bool = True, **parameters: Any) -> Any:
+        """An unfitted ``TextClassifier``: this transformer and a softmax.
+
+        ``pretrained=False`` starts from a transformer like it with random weights; ``parameters`` are the classifier's.
+        """
+        from .classifier import TextClassifier
+
+        return TextClassifier(self, pretrained=pretrained, **parameters)
+
+    # Answers.
+
+    def _log_probs(self, texts: Sequence[Array]) -> Doubles:
+        network, device = self.network_.eval(), self._device()
+        out = np.zeros(len(texts))
+        with torch.no_grad():
+            for of, ids, first in windows(texts, int(self.context), LOGITS // self.tokens_.size):
+                window = torch.from_numpy(ids).to(device).long()
+                logs = torch.log_softmax(network(window[:, :-1].clamp(min=0)), dim=-1).double()
+                each = logs.gather(-1, window[:, 1:].clamp(min=0)[..., None])[..., 0]
+                at = torch.arange(each.shape[1], device=device)
+                told = (window[:, 1:] >= 0) & (at >= torch.from_numpy(first).to(device)[:, None])
+                np.add.at(out, of, (each * told).sum(1).cpu().numpy())
+        return out
+
+    def _next(self, ids: Array) -> Doubles:
+        recent = torch.from_numpy(ids[:, -int(self.context) :]).to(self._device()).long()
+        with torch.no_grad():
+            states = self.network_.eval().states(recent)[:, -1]
+            logits = F.linear(states, self.network_.embedding.weight)
+        p: Doubles = torch.softmax(logits.double(), dim=-1).cpu().numpy()
+        return p
+
+    # Building.
+
+    def _check(self) -> None:
+        TextModel._check(self)
+        Network._check(self)
+        for name in ("width", "layers", "heads"):
+            check_number(self, name, integer=True, low=1)
+        check_number(self, "context", integer=True, low=2)
+        check_number(self, "dropout", low=0, high=0.99)
+        if self.width % (2 * self.heads):
+            raise ArgumentError(f"width must be a multiple of 2 heads = {2 * self.heads}. Got {self.width!r} instead.")
+        if self.init is not None and not hasattr(self.init, "network_"):
+            raise ArgumentError("init must be a LanguageModel that is fitted")
+
+    def _make(self) -> None:
+        if self.init is None:
+            self.shape_ = (self.tokens_.size, int(self.width), int(self.layers), int(self.heads), float(self.dropout))
+            self.network_ = Transformer(*self.shape_)
+            return
+        self.shape_ = (*self.init.shape_[:4], float(self.dropout))
+        self.network_ = Transformer(*self.shape_)
+        self.network_.load_state_dict(self.init.network_.state_dict())
+
+    def _rows_of(self, stream: Array, device: torch.device, plan: Plan) -> tuple[Windows, Windows | None]:
+        """The windows that are learned from, and those held out at the end of the texts for early stopping."""
+        context, n = int(self.context), len(stream)
+        held = math.ceil(plan.training.validation_fraction * n) if plan.training.early_stopping else 0
+        for part in [n - held] + [held] * plan.training.early_stopping:
+            if part <= context:
+                raise InputError(
+                    f"X holds {n} tokens{f', {held} of them held out' if held else ''}: too few for windows of context "
+                    f"= {context}; give more text, or a smaller context"
+                )
+        return Windows(stream[: n - held], context, device), Windows(
+            stream[n - held :], context, device
+        ) if held else None
+
+    def _batch_size(self, tokens: int) -> int:
+        """ "auto": 4,096 tokens, or a tenth of them."""
+        if isinstance(self.batch_size, str):
+            return max(1, min(4096, tokens // 10) // int(self.context))
+        return int(self.batch_size)
+
+    def _device(self) -> torch.device:
+        return self.network_.embedding.weight.device
+
+    def __sklearn_clone__(self) -> LanguageModel:
+        twin: LanguageModel = _clone_parametrized(self)
+        twin.init = self.init  # by reference: scikit-learn's clone would forget what it learned
+        return twin
+
+    # Saving: the weights by name; the module is built anew.
+
+    def _learned(self) -> dict[str, Any]:
+        learned = super()._learned()
+        return learned | {"network_": dict(self.network_.state_dict())} if "network_" in learned else learned
+
+    def _restore(self, learned: dict[str, Any]) -> None:
+        weights = learned.pop("network_", None)
+        super()._restore(learned)
+        if weights is not None:
+            self.network_ = Transformer(*self.shape_)
+            self.network_.load_state_dict(weights)
+            self.network_.to(find_device(self.device, else_cpu=True)).eval()
+
+
+def joined(texts: Sequence[Array]) -> Array:
+    """The tokens of all texts, an end before each and after the last."""
+    end = np.full(1, END, np.int32)
+    return np.concatenate([end, *(piece for ids in texts for piece in (ids, end))])
+
+
+def windows(texts: Sequence[Array], context: int, most: int) -> Iterator[tuple[Array, Array, Array]]:
+    """Windows of up to context + 1 tokens, and ``most`` together, in which each token of each text is foretold once.
+
+    Gives the texts that they are of [b], their tokens [b, t + 1], -1 behind the last, and the first place [b] that is
+    to be told there: in all windows of a text but the first, those in the later half, which have half a window before.
+    """
+    step = max(context // 2, 1)
+    found: list[tuple[int, int, int, Array]] = []  # length, text, first, tokens
+    for i, ids in enumerate(texts):
+        whole = joined([ids])
+        for start in range(0, max(len(whole) - 1 - (context - step), 1), step):
+            part = whole[start : start + context + 1]
+            found.append((len(part), i, 0 if start == 0 else context - step, part))
+    found.sort(key=lambda w: w[0])  # like with like
+    while found:
+        rows = max(1, most // found[-1][0])
+        some, found = found[-rows:], found[:-rows]
+        ids = np.full((len(some), some[-1][0]), -1, np.int32)
+        for row, (length, *_, part) in zip(ids, some, strict=True):
+            row[:length] = part
+        yield np.array([w[1] for w in some]), ids, np.array([w[2] for w in some])
