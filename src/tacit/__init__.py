@@ -8,6 +8,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .adversarial.game import Game as Game
+    from .adversarial.gan import GAN as GAN
+    from .adversarial.gan import ConditionalGAN as ConditionalGAN
     from .cluster.kmeans import KMeans as KMeans
     from .cluster.minibatch import MiniBatchKMeans as MiniBatchKMeans
     from .data.files import scan as scan
@@ -49,10 +52,13 @@ _WHERE = {  # public name -> module; imported when first used
     "BayesianGaussianMixture": "mixture.bayesian",
     "BernoulliRBM": "energy.bernoulli",
     "BoltzmannMachine": "energy.boltzmann",
+    "ConditionalGAN": "adversarial.gan",
     "DBN": "energy.dbn",
     "DenoisingAutoencoder": "neural.autoencoder",
     "Exploration": "exploration",
     "FactorAnalysis": "decomposition.factor",
+    "GAN": "adversarial.gan",
+    "Game": "adversarial.game",
     "GaussianMixture": "mixture.gaussian",
     "JointMixture": "mixture.joint",
     "LanguageModel": "language.model",
@@ -82,8 +88,11 @@ _NEEDS: dict[str, tuple[str, str]] = {  # public name -> (module that must be th
         "Autoencoder",
         "BernoulliRBM",
         "BoltzmannMachine",
+        "ConditionalGAN",
         "DBN",
         "DenoisingAutoencoder",
+        "GAN",
+        "Game",
         "LanguageModel",
         "NetworkClassifier",
         "RBM",

@@ -14,7 +14,8 @@
 
     TacitWarning (UserWarning)
     ├── DataNotice                       something about the data was decided for the user, and can be overruled
-    └── RepairWarning                    a component or cluster was empty or collapsed and was placed anew
+    ├── RepairWarning                    a component or cluster was empty or collapsed and was placed anew
+    └── CollapseWarning                  a generator lost modes, or its adversary was never wrong: the best is kept
 
 scikit-learn's own ``NotFittedError`` and ``ConvergenceWarning`` are raised where it raises them.
 """
@@ -78,3 +79,7 @@ class DataNotice(TacitWarning):
 
 class RepairWarning(TacitWarning):
     """An empty or collapsed component was placed anew."""
+
+
+class CollapseWarning(TacitWarning):
+    """A generator lost modes, or the discriminator was never wrong for long; the best state is kept."""

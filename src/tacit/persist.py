@@ -46,6 +46,7 @@ FORMAT = 1
 
 RECORDS = {  # name in the file -> module of tacit that defines it
     "ColumnSchema": "data.schema",
+    "Game": "adversarial.game",
     "Kind": "data.schema",
     "Columns": "energy.columns",
     "BytePairs": "language.tokens",

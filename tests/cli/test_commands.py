@@ -352,3 +352,15 @@ def test_a_boltzmann_machine_of_a_mixed_table():
     model = tacit.load("t.tacit")
     assert model.method == "cd"
     assert model.sample(2).column_names == said["columns"]
+
+
+def test_a_generator_of_a_table_of_numbers():
+    pytest.importorskip("torch", reason="the deep part needs torch")
+    words = ("sample:digits", "-o", "g.tacit", "--epochs", 1, "--latent-dim", 4, "--hidden-sizes", "16,8", "--pack", 2)
+    said = json.loads(ok("fit", "gan", *words, "--json"))
+    assert said["model"] == "GAN"
+    assert said["learned"]["latent_dim_"] == 4
+    model = tacit.load("g.tacit")
+    assert model.game.pack == 2
+    assert len(ok("sample", "g.tacit", "-n", 3).splitlines()) == 4
+    assert "categor" in bad("fit", "gan", "sample:tips", "-o", "t.tacit")

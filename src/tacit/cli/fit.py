@@ -92,6 +92,16 @@ class Slope(StrEnum):
     exact = "exact"
 
 
+class Losing(StrEnum):
+    """What the players of a GAN want."""
+
+    non_saturating = "non_saturating"
+    minimax = "minimax"
+    hinge = "hinge"
+    wasserstein = "wasserstein"
+    relativistic = "relativistic"
+
+
 class Solver(StrEnum):
     """How PCA is computed."""
 
@@ -350,6 +360,56 @@ def rbm(
         random_state=seed,
     )
     model.fit(tables.read(table, types, columns), checkpoint=checkpoint)
+    _finish(model, output, as_json)
+
+
+@app.command(epilog="tacit fit gan sample:digits -o digits.tacit --epochs 100")
+def gan(
+    table: TablePath,
+    output: ModelFile = DEFAULT_FILE,
+    columns: Columns = None,
+    types: Types = None,
+    latent_dim: Annotated[str, typer.Option(metavar="N|auto", help="Length of the codes that are drawn.")] = "auto",
+    hidden_sizes: Annotated[
+        str, typer.Option(metavar="N,N,...|auto", help="Widths of the layers, from the rows on.")
+    ] = "auto",
+    loss: Annotated[Losing, typer.Option(help="What the two players want.")] = Losing.non_saturating,
+    pack: Annotated[int, typer.Option(min=1, help="Rows that the discriminator sees at once.")] = 1,
+    epochs: Annotated[str, typer.Option(metavar="N|auto", help="Passes over the rows.")] = "auto",
+    batch_size: Annotated[str, typer.Option(metavar="N|auto", help="Rows in a step.")] = "auto",
+    learning_rate: Annotated[float, typer.Option(help="Of Adam; falls to 0 as a cosine.")] = 3e-3,
+    time_limit: Annotated[float | None, typer.Option(min=0, help="Most seconds of training.")] = None,
+    checkpoint: KeptIn = None,
+    log: Annotated[
+        str | None, typer.Option(metavar="FILE.csv|FOLDER", help="The game's value, as CSV or for TensorBoard.")
+    ] = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """A generator of rows like these, by a game against a discriminator; numbers only, or a folder of pictures."""
+    import tacit
+
+    from ..data.pictures import holds_pictures, read_pictures
+
+    tables.check_output(output)
+    model = tacit.GAN(
+        _or_auto(latent_dim, int, "--latent-dim"),
+        hidden_sizes="auto" if hidden_sizes == "auto" else _widths(hidden_sizes),
+        game=tacit.Game(loss=loss.value, pack=pack, d_steps=5 if loss is Losing.wasserstein else 1),
+        epochs=_or_auto(epochs, int, "--epochs"),
+        batch_size=_or_auto(batch_size, int, "--batch-size"),
+        learning_rate=learning_rate,
+        training=tacit.Training(time_limit=time_limit, log=log, progress=not as_json),
+        device=device,
+        random_state=seed,
+    )
+    if holds_pictures(table):
+        model.fit(read_pictures(table).x, checkpoint=checkpoint)
+    else:
+        rows = tables.numbers(tables.read(table, types, columns))
+        model.fit(tables.frame(rows), checkpoint=checkpoint)
+        model.schema_ = rows.schema  # kinds and units travel with the model
     _finish(model, output, as_json)
 
 

@@ -6,6 +6,10 @@
 (0.5, 0.3, 0.2)
 """
 
+from .adversarial import duel as duel
+from .adversarial import duel_film as duel_film
+from .adversarial import game_history as game_history
+from .adversarial import sheet as sheet
 from .ascent import coordinate_ascent as coordinate_ascent
 from .ascent import half_steps as half_steps
 from .ascent import touching as touching

@@ -1,0 +1,1 @@
+"""Published figures of adversarial models, one script each."""

@@ -1,0 +1,486 @@
+"""What all adversarial estimators share: the door, the scale, the game that is played, the verbs."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from scipy.special import ndtr, ndtri
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
+
+from ..base import check_choice, check_number
+from ..data.source import Source
+from ..data.table import Table
+from ..errors import ArgumentError, CollapseWarning, InputError
+from ..neural.fitting import Plan, make_plan
+from ..neural.inputs import Layout
+from ..neural.network import Network
+from ..neural.rows import Given, as_batch, is_table, training_rows
+from ..neural.scale import one_range, summarise
+from ..rng import generator as random_generator
+from ..train import Batch, Batches, Report, Run, Training, train
+from ..train.device import find_device
+from ..train.state import seeded
+from ..typing import Array
+from .door import check_continuous
+from .game import Game
+from .networks import widths
+from .step import AdversarialStep
+from .watch import ADVICE, Watch
+
+LEAST = 10  # rows from which anything can be learned
+CELLS = 4_000_000  # numbers that are answered about at once
+COMPANIONS = 16  # draws of the rows beside a row that a packed D is asked about
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Adversarial(Network):
+    """An abstract estimator over ``generator_`` and ``discriminator_``; a final class says what they are made of."""
+
+    latent_dim: int | str = field(default="auto", kw_only=False)
+    hidden_sizes: tuple[int, ...] | str = "auto"
+    convolutional: bool | str = "auto"
+    game: Game | None = None
+    learning_rate: float = 3e-3
+
+    # The verbs.
+
+    def sample(self, n_samples: int = 1, y: object = None, *, truncation: float | None = None) -> Any:
+        """New rows G(z), z ~ N(0, I), in the form of ``fit``.
+
+        With ``truncation`` ψ each z_j is drawn between -ψ and ψ: more typical rows, and less different ones. ``y`` is
+        the label of a conditional model, or one for each row; labels as frequent as in ``fit`` if None.
+        """
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise ArgumentError(
+                f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one sample."
+            )
+        if truncation is not None and not truncation > 0:
+            raise ArgumentError(
+                f"truncation must be a float in the range (0, inf) or None. Got {truncation!r} instead."
+            )
+        rng = random_generator(self.random_state)
+        z = noise(rng, (n_samples, self.latent_dim_), truncation)
+        return self._generate(z, *(self._told(y, n_samples) if y is not None else self._draw_labels(n_samples, rng)))
+
+    def generate(self, Z: object, y: object = None) -> Any:
+        """The rows that codes Z [n, k] stand for, in the form of ``fit``; of labels y in a conditional model."""
+        z = self._codes(Z)
+        return self._generate(z, *self._told(y, len(z)))
+
+    def discriminate(self, X: object, y: object = None) -> Any:
+        """p(real | x) [n], where real and generated rows are equally many: D(x), which is p / (p + q) at its best.
+
+        A D that saw several rows at once is asked about each among generated ones: at its best its logit is the sum
+        over rows of log p / q, of which the others' share is taken off.
+
+        Raises ``ArgumentError`` where the loss makes D something else than a probability.
+        """
+        check_is_fitted(self)
+        if not self._game().probabilities:
+            raise ArgumentError(
+                f"with loss={self._game().loss!r} D is no probability: take 'non_saturating' or 'minimax'"
+            )
+        return self._answers(X, y, lambda x, *label: torch.sigmoid(self._logits(x, *label)))
+
+    def interpolate(self, start: object = None, end: object = None, n_steps: int = 8, y: object = None) -> Any:
+        """Rows on the way from codes ``start`` to ``end`` [m, k]: [m, n_steps, ...], both ends among them.
+
+        On a great circle, where codes drawn from N(0, I) lie. A code that is not given is drawn. ``invert`` finds the
+        codes of rows.
+        """
+        check_is_fitted(self)
+        if n_steps < 2:
+            raise ArgumentError(f"n_steps must be an int >= 2. Got {n_steps!r} instead.")
+        a, b = (None if z is None else self._codes(z) for z in (start, end))
+        m = next((len(z) for z in (a, b) if z is not None), 1)
+        rng = random_generator(self.random_state)
+        a, b = (noise(rng, (m, self.latent_dim_)) if z is None else z for z in (a, b))
+        if len(a) != len(b):
+            raise ArgumentError(f"start has {len(a)} codes, end has {len(b)}")
+        ways = torch.stack([_slerp(a, b, t) for t in np.linspace(0, 1, n_steps)], dim=1)  # [m, steps, k]
+        rows = self._generate(ways.flatten(0, 1), *(c.repeat_interleave(n_steps) for c in self._told(y, m)))
+        return rows.reshape(m, n_steps, *rows.shape[1:])
+
+    def invert(self, X: object, y: object = None, *, n_iter: int = 200) -> Any:
+        """Codes Z [n, k] with G(z) near the rows: argmin ‖G(z) - x‖², from the best of many draws by gradient steps.
+
+        Distances are those of the networks' scale. A row that G cannot make gets the nearest that it finds.
+        """
+        if n_iter < 0:
+            raise ArgumentError(f"n_iter must be an int >= 0. Got {n_iter!r} instead.")
+        return self._answers(X, y, lambda x, *label: self._nearest(x, n_iter, *label))
+
+    # What a final class says.
+
+    @abstractmethod
+    def _build(self) -> tuple[nn.Module, nn.Module]:
+        """The untrained generator and discriminator."""
+
+    def _train(self, rows: Batches, plan: Plan) -> Run:
+        """One stage; a final class may have several."""
+        return self._stage("train", rows, plan, self.generator_, self.discriminator_, self._read)
+
+    # Learning.
+
+    def _fit(self, X: object, sample_weight: object, labels: Array | None, checkpoint: Any) -> Self:
+        self._check()
+        given = self._open(X, reset=True, weight=sample_weight, labels=labels)
+        self._learn_scale(given.source)
+        self.dtype_ = given.dtype.str
+        training = Training() if self.training is None else self.training
+        device = find_device(self.device)
+        plan = make_plan(self, checkpoint, device, layout=str(self.layout_), rules=str(self._game()))
+        self.seed_ = plan.seed
+        with seeded(plan.seed, device):
+            self.generator_, self.discriminator_ = (m.to(device) for m in self._build())
+            self._check_fit(device)
+            rows, _ = training_rows(given.source, device, training, plan.seed, labels)
+            try:
+                run = self._train(rows, plan)
+            except torch.OutOfMemoryError as error:
+                raise ArgumentError(f"not enough memory for a batch: make batch_size smaller ({error})") from None
+            finally:
+                self.generator_.eval()
+                self.discriminator_.eval()
+        self.history_, self.n_iter_, self.stopped_ = run.history, run.epochs, run.stopped
+        return self
+
+    def _stage(
+        self,
+        name: str,
+        rows: Batches,
+        plan: Plan,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        read: Callable[[Batch], Any],
+    ) -> Run:
+        """One run of the loop; what has gone wrong in it is said, and the best average of G is taken."""
+        size = self._batch_size(rows.n)
+        count = self._epochs(rows.n, size)
+        steps = count * math.ceil(rows.n / size)
+        device = next(generator.parameters()).device
+        watch = Watch(max(10, min(1000, steps // 20)))
+
+        def draw(m: int) -> Tensor:
+            return torch.randn(m, self.latent_dim_, device=device)
+
+        def make(fabric: Any) -> AdversarialStep:
+            return AdversarialStep(
+                generator,
+                discriminator,
+                self._game(),
+                read,
+                draw,
+                watch,
+                learning_rate=plan.learning_rate,
+                steps=steps,
+                training=plan.training,
+                fabric=fabric,
+            )
+
+        def troubled(report: Report) -> bool:
+            return bool(watch.trouble)
+
+        run = train(
+            make,
+            rows,
+            epochs=count,
+            batch_size=size,
+            seed=plan.seed,
+            stage=name,
+            training=replace(plan.training, callbacks=(*plan.training.callbacks, troubled)),
+            checkpoint=None if plan.checkpoint is None else Path(plan.checkpoint),
+            about=plan.about,
+            fabric=plan.fabric,
+        )
+        stopped = watch.trouble or run.stopped
+        better = watch.better()
+        if better is not None:
+            generator.load_state_dict(better)
+        if watch.trouble:
+            kept = f" G's weights of the best coverage, {watch.best:.2f}, are kept." if better is not None else ""
+            warnings.warn(f"{name}: {ADVICE[watch.trouble]}.{kept}", CollapseWarning, stacklevel=5)
+        return run._replace(stopped=stopped)
+
+    def _game(self) -> Game:
+        return Game() if self.game is None else self.game
+
+    def _batch_size(self, n: int) -> int:
+        """ "auto": 128 rows, or a tenth of fewer than 1,280, in whole packs."""
+        if isinstance(self.batch_size, str):
+            return min(n, max(16, min(128, n // 10)))
+        if self.batch_size > n:
+            raise ArgumentError(f"batch_size = {self.batch_size} is more than the {n} rows there are: make it smaller")
+        return int(self.batch_size)
+
+    def _epochs(self, n: int, size: int) -> int:
+        """ "auto": about 10,000 steps, 5 to 2,000 epochs."""
+        if isinstance(self.epochs, str):
+            return min(2000, max(5, round(10_000 / math.ceil(n / size))))
+        return int(self.epochs)
+
+    def _check(self) -> None:
+        super()._check()
+        check_number(self, "latent_dim", integer=True, low=1, choices=["auto"])
+        check_choice(self, "convolutional", ["auto", True, False])
+        sizes = self.hidden_sizes
+        whole = isinstance(sizes, list | tuple) and len(sizes) > 0
+        if sizes != "auto" and not (whole and all(isinstance(w, int | np.integer) and w >= 1 for w in sizes)):
+            raise ArgumentError(
+                f"The 'hidden_sizes' parameter of {type(self).__name__} must be 'auto' or a tuple of widths >= 1, from "
+                f"the rows on, such as (256, 128). Got {sizes!r} instead."
+            )
+        if self.game is not None and not isinstance(self.game, Game):
+            raise ArgumentError(f"game must be a tacit.Game. Got {self.game!r} instead.")
+        if self.training is not None and self.training.early_stopping:
+            raise ArgumentError(
+                "early stopping has no meaning here: the losses of a game do not say how good samples are. "
+                "history_ has coverage, and the weights of the best are kept"
+            )
+
+    def _check_fit(self, device: torch.device) -> None:
+        """Modules of the user's must fit the rows and each other."""
+        shape = self.layout_.shape or (self.layout_.d,)
+        m = 2 * self._game().pack
+        label = tuple(c.to(device) for c in self._draw_labels(m, np.random.default_rng(0)))
+        try:
+            with torch.no_grad():
+                x = self.generator_.eval()(torch.zeros(m, self.latent_dim_, device=device), *label)
+                logits = self.discriminator_.eval()(x, *label)
+        except (RuntimeError, ValueError) as error:
+            raise ArgumentError(f"generator and discriminator do not fit rows of shape {shape}: {error}") from None
+        finally:
+            self.generator_.train()
+            self.discriminator_.train()
+        if x.shape != (m, *shape) or logits.shape != (2,):
+            raise ArgumentError(
+                f"generator must turn codes [b, {self.latent_dim_}] into rows [b, {', '.join(map(str, shape))}], and "
+                f"discriminator each pack of rows into a number; for {m} rows they give {tuple(x.shape)} and "
+                f"{tuple(logits.shape)}"
+            )
+
+    # The door.
+
+    def _open(self, X: Any, *, reset: bool, weight: object = None, labels: Array | None = None) -> Given:
+        if not reset:
+            check_is_fitted(self)
+        shape = None
+        where = X.device if isinstance(X, Tensor) else None
+        if getattr(X, "ndim", 2) == 4:
+            shape = tuple(int(v) for v in X.shape[1:])
+            X = X.reshape(len(X), -1)
+        if reset and shape is None and is_table(X):
+            X = _numbers(X, type(self).__name__)
+        elif not reset and shape != self.layout_.shape:
+            have, want = (f"pictures of shape {s}" if s else "rows of numbers" for s in (shape, self.layout_.shape))
+            raise InputError(f"X holds {have}; {type(self).__name__} was fitted to {want}")
+        elif is_table(X):
+            X = _numbers(X, type(self).__name__)
+        source = self._rows(X, reset=reset, weight=weight)
+        if reset:
+            least = max(LEAST, 2 * self._game().pack)
+            if source.shape[0] < least:
+                raise InputError(
+                    f"Found array with {source.shape[0]} sample(s) (shape={source.shape}) while a minimum of {least} "
+                    f"is required by {type(self).__name__}: so few rows say nothing of a distribution."
+                )
+            if labels is not None and len(labels) != source.shape[0]:
+                raise InputError(f"y has {len(labels)} labels, but X has {source.shape[0]} rows")
+            self._shape = shape
+        return Given(source, next(source.blocks(1)).dtype, where)
+
+    def _learn_scale(self, source: Source) -> None:
+        """Columns of one range, as pixels, go onto [-1, 1] and come out of a tanh; others get mean 0 and variance 1."""
+        found = summarise(source)
+        shape: Any = self.__dict__.pop("_shape")
+        self.layout_ = Layout(source.shape[1], shape=shape)
+        self.bounded_ = shape is not None or one_range(found)
+        if self.bounded_:
+            first = next(source.blocks(1)).numbers
+            bytes_ = shape is not None and isinstance(first, np.ndarray) and first.dtype == np.uint8
+            low, high = (0.0, 255.0) if bytes_ else (float(found.low.min()), float(found.high.max()))
+            half = (high - low) / 2 or 1.0
+            self.shift_, self.scale_ = np.full(source.shape[1], low + half), np.full(source.shape[1], 1 / half)
+        else:
+            check_continuous(source, getattr(self, "feature_names_in_", None), type(self).__name__)
+            self.shift_, self.scale_ = found.mean, 1 / found.sd
+        d = self.layout_.d
+        self.latent_dim_ = int(min(64, max(2, d))) if isinstance(self.latent_dim, str) else int(self.latent_dim)
+
+    def _convolves(self) -> bool:
+        if self.convolutional is True and self.layout_.shape is None:
+            raise ArgumentError("convolutional=True is for pictures [n, c, h, w]; X holds rows")
+        return self.layout_.shape is not None and bool(self.convolutional)
+
+    def _widths(self) -> tuple[int, ...]:
+        return widths(self.hidden_sizes, self.layout_, self._convolves())
+
+    def _read(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Rows on the networks' scale, drawn by their weights if they have any, and their labels."""
+        x, label = self._scaled(batch.x, torch.float32), batch.y
+        if batch.weight is not None:
+            at = torch.multinomial(batch.weight, len(x), replacement=True)
+            x, label = x[at], None if label is None else label[at]
+        return x, () if label is None else (label,)
+
+    def _scaled(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        x = x.flatten(1)
+        work = x.dtype if x.is_floating_point() else torch.float32
+        shift, scale = (torch.as_tensor(v).to(x.device, work) for v in (self.shift_, self.scale_))
+        x = ((x.to(work) - shift) * scale).to(dtype)
+        return x if self.layout_.shape is None else x.unflatten(1, self.layout_.shape)
+
+    # Answers.
+
+    def _answers(self, X: object, y: object, f: Callable[..., Tensor]) -> Any:
+        """f of rows on the networks' scale and their labels, in blocks."""
+        given = self._open(X, reset=False)
+        device, parts, done = self._device(), [], 0
+        label = self._told(y, given.source.shape[0])
+        for block in given.source.blocks(self._rows_at_once()):
+            x = self._scaled(as_batch(block, device).x, torch.float32)
+            parts.append(f(x, *(c[done : done + len(x)].to(device) for c in label)).detach())
+            done += len(x)
+        out = torch.cat(parts)
+        return out if given.device is not None else out.double().cpu().numpy().astype(given.dtype, copy=False)
+
+    def _logits(self, x: Tensor, *label: Tensor) -> Tensor:
+        """log p(real | x) - log p(generated | x) [b]."""
+        size = self._game().pack
+        with torch.no_grad():
+            if size == 1:
+                logits: Tensor = self.discriminator_(x, *label)
+                return logits
+            draw = torch.Generator().manual_seed(self.seed_)
+            b, m = len(x), COMPANIONS
+
+            def drawn(count: int) -> Tensor:
+                z = torch.randn(count, self.latent_dim_, generator=draw)
+                y: Tensor = self.generator_(z.to(x))
+                return y
+
+            others = drawn(m * (size - 1)).unflatten(0, (m, size - 1))  # [m, size - 1, ...]
+            total = torch.zeros(b, device=x.device)
+            for beside in others:
+                packs = torch.cat([x[:, None], beside.expand(b, *beside.shape)], dim=1).flatten(0, 1)
+                total += self.discriminator_(packs)
+            alone = self.discriminator_(drawn(64 * size)).mean()  # size · E_q[log p / q]
+            found: Tensor = total / m - (size - 1) / size * alone
+            return found
+
+    def _nearest(self, x: Tensor, n_iter: int, *label: Tensor) -> Tensor:
+        """argmin_z ‖G(z) - x‖² [b, k]."""
+        draw = torch.Generator().manual_seed(self.seed_)
+        some = torch.randn(512, self.latent_dim_, generator=draw).to(x)
+        flat = x.flatten(1)
+        with torch.no_grad():
+            if label:  # a code is tried for each label that there is
+                best = torch.full((len(x),), math.inf, device=x.device)
+                z = some[:1].expand(len(x), -1).clone()
+                for c in label[0].unique():
+                    mine = label[0] == c
+                    far = torch.cdist(flat[mine], self.generator_(some, c.expand(len(some))).flatten(1))
+                    best[mine], z[mine] = far.min(1).values, some[far.argmin(1)]
+            else:
+                z = some[torch.cdist(flat, self.generator_(some).flatten(1)).argmin(1)].clone()
+        z.requires_grad_()
+        optimizer = torch.optim.Adam([z], lr=0.05)
+        for _ in range(n_iter):
+            lost = (self.generator_(z, *label).flatten(1) - flat).square().sum()
+            (z.grad,) = torch.autograd.grad(lost, z)
+            optimizer.step()
+        return z.detach()
+
+    def _codes(self, Z: object) -> Tensor:
+        check_is_fitted(self)
+        z = Z.detach().float().cpu() if isinstance(Z, Tensor) else torch.from_numpy(np.array(Z, dtype=np.float32))
+        if z.ndim != 2 or z.shape[1] != self.latent_dim_:
+            raise ArgumentError(f"codes must have the shape [n, {self.latent_dim_}]. Got {tuple(z.shape)}")
+        return z
+
+    def _generate(self, z: Tensor, *label: Tensor) -> Array:
+        """Codes as rows in the units and form of ``fit``."""
+        device, rows = self._device(), self._rows_at_once()
+        with torch.no_grad():
+            parts = [self.generator_(*(v.to(device) for v in some)).cpu() for some in _split(rows, z, *label)]
+        wide = torch.cat(parts).flatten(1).double().numpy() / self.scale_ + self.shift_
+        x: Array = wide.astype(self.dtype_ if np.dtype(self.dtype_).kind == "f" else np.float64, copy=False)
+        return x if self.layout_.shape is None else x.reshape(-1, *self.layout_.shape)
+
+    def _told(self, y: object, n: int) -> tuple[Tensor, ...]:
+        """Labels y of n rows as class numbers; () where the model knows none, and ``y`` is ignored."""
+        return ()
+
+    def _draw_labels(self, n: int, rng: np.random.Generator) -> tuple[Tensor, ...]:
+        """As ``_told``, of labels as frequent as in ``fit``."""
+        return ()
+
+    def _rows_at_once(self) -> int:
+        return max(1, CELLS // max(self.layout_.d, 1024))
+
+    def _device(self) -> torch.device:
+        return next(self.generator_.parameters()).device
+
+    # Saving: the weights by name; the modules are built anew.
+
+    def _learned(self) -> dict[str, Any]:
+        learned = super()._learned()
+        for name in ("generator_", "discriminator_"):
+            if name in learned:
+                learned[name] = dict(learned[name].state_dict())
+        return learned
+
+    def _restore(self, learned: dict[str, Any]) -> None:
+        weights = [learned.pop(name, None) for name in ("generator_", "discriminator_")]
+        super()._restore(learned)
+        if weights[0] is not None:
+            self.generator_, self.discriminator_ = self._build()
+            for module, found in zip((self.generator_, self.discriminator_), weights):
+                module.load_state_dict(found)
+                module.to(find_device(self.device, else_cpu=True)).eval()
+
+
+def noise(rng: np.random.Generator, shape: tuple[int, int], truncation: float | None = None) -> Tensor:
+    """z ~ N(0, I) [n, k], or given that all |z_j| ≤ truncation, by inversion."""
+    if truncation is None:
+        return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))
+    edge = ndtr(-truncation)
+    return torch.from_numpy(ndtri(edge + (1 - 2 * edge) * rng.random(shape)).astype(np.float32))
+
+
+def _slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
+    """sin((1 - t) ω) / sin ω a + sin(t ω) / sin ω b, ω the angle between them; straight where they are parallel."""
+    cosine = torch.nn.functional.cosine_similarity(a, b, dim=1).clamp(-1, 1)[:, None]
+    angle = torch.arccos(cosine)
+    whole = torch.sin(angle)
+    straight = whole < 1e-4
+    whole = torch.where(straight, torch.ones_like(whole), whole)
+    u = torch.where(straight, torch.full_like(angle, 1 - t), torch.sin((1 - t) * angle) / whole)
+    v = torch.where(straight, torch.full_like(angle, t), torch.sin(t * angle) / whole)
+    return u * a + v * b
+
+
+def _split(rows: int, *parts: Tensor) -> Any:
+    return zip(*(part.split(rows) for part in parts))
+
+
+def _numbers(X: Any, who: str) -> Any:
+    """A table's numbers; columns of categories are refused."""
+    table = X if isinstance(X, Table) else Table.read(X)
+    names = [c.name for c in table.schema.categorical]
+    if names:
+        raise InputError(
+            f"{who} needs columns of real numbers; {', '.join(map(repr, names))} hold{'s' * (len(names) == 1)} "
+            "categories, through which no slope leads to G: leave them out, or take JointMixture, VAE or RBM"
+        )
+    return table.frame
