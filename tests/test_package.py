@@ -99,7 +99,15 @@ LAYERS = (
     {"findings", "exploration", "plot", "evaluate", "testing"},
     {"report", "cli"},
 )
-LEFT = ("cluster", "decomposition", "mixture", "neural", "energy", "language", "adversarial")  # in L3 an arrow may run to the left
+LEFT = (
+    "cluster",
+    "decomposition",
+    "mixture",
+    "neural",
+    "energy",
+    "language",
+    "adversarial",
+)  # in L3 an arrow may run to the left
 
 
 def test_imports_point_down() -> None:

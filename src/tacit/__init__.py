@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .adversarial.gan import ConditionalGAN as ConditionalGAN
     from .cluster.kmeans import KMeans as KMeans
     from .cluster.minibatch import MiniBatchKMeans as MiniBatchKMeans
+    from .data.answers import write_answers as write_answers
     from .data.files import scan as scan
     from .data.source import as_source as as_source
     from .data.table import Table as Table
@@ -81,6 +82,7 @@ _WHERE = {  # public name -> module; imported when first used
     "load": "persist",
     "select": "mixture.selection",
     "scan": "data.files",
+    "write_answers": "data.answers",
 }
 _NEEDS: dict[str, tuple[str, str]] = {  # public name -> (module that must be there, extra that brings it)
     name: ("torch", "deep")

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from .data.files import is_large
+from .data.parts import TableParts
 from .data.table import Table
 from .errors import ArgumentError, DataNotice
 from .findings.atlas import atlas
@@ -84,13 +86,26 @@ def explore(
     tell("reading", None, None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataNotice)  # the page shows them
-        table = X if isinstance(X, Table) and types is None else Table.read(X, types)
+        table = _table(X, types)
     tell("groups", 0, None)
     grown = min(PARTS, table.shape[0] // BEHIND)  # so many parts, or those of the search where these are more
     model = JointMixture("auto", max_components=max_components, n_parts=grown or None, random_state=random_state)
     model._fit(table, tell=lambda step, done, total: tell("groups", *_SHARE[step](done, total)))
     made = {"seed": random_state, "max_components": int(max_components), "types": dict(types or {})}
     return Exploration(table, model, name or _name(X), rows, made, tell, started)
+
+
+def _table(X: Any, types: Mapping[str, str] | None) -> Table:
+    """X as a table; of a folder, or of a file that is too large to be held, some rows drawn at random."""
+    if not is_large(X):
+        return X if isinstance(X, Table) and types is None else Table.read(X, types)
+    parts = TableParts(X, types)
+    assert parts.drawn is not None
+    n, some = len(parts), parts.drawn.n
+    if some < n:
+        said = f"{some:,} of {n:,} rows, drawn at random, are looked at: the whole is more than memory should hold"
+        parts.drawn.notices = (said, *parts.drawn.notices)
+    return parts.drawn
 
 
 @dataclass(eq=False)

@@ -98,8 +98,7 @@ def test_of_many_rows_random_draws_see_a_sample(X: Array, monkeypatch: pytest.Mo
     few = as_source(X).few.block.x
     assert few.shape == (100, 3)
     assert {*map(tuple, few)} <= {*map(tuple, X)}
-    again = as_source(X[::-1].copy()).few.block.x
-    np.testing.assert_array_equal(again, few)  # drawn by content, not by position
+    np.testing.assert_array_equal(as_source(np.asfortranarray(X)).few.block.x, few)
     assert abs(few.mean() - X.mean()) < 5 * X.std() / np.sqrt(100)
     weight = np.where(X[:, 0] < 3, 1.0, 0.0)
     assert (as_source(X, weight=weight).few.block.x[:, 0] < 3).all()
@@ -114,6 +113,13 @@ def test_a_sample_is_drawn_by_weight(monkeypatch: pytest.MonkeyPatch) -> None:
     weight = np.where(x[:, 0] < 0.5, 3.0, 1.0)
     share = (as_source(x, weight=weight).few.block.x < 0.5).mean()
     assert abs(share - 0.74) < 0.04  # about 3 : 1, less what is drawn without replacement
+
+
+def test_rows_that_are_alike_are_sampled_as_often_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "MANY", 10)
+    monkeypatch.setattr(source, "SOME", 2000)
+    x = (np.random.default_rng(0).random((20_000, 1)) < 0.3).astype(float)
+    assert abs(as_source(x).few.block.x.mean() - x.mean()) < 4 * np.sqrt(0.21 / 2000)
 
 
 def test_a_column_of_weights(X: Array, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def explore(
 
     tables.check_output(output)
     from ..data.pictures import holds_pictures
+    from ..persist import whole
 
     if holds_pictures(table):
         if no_rows:
@@ -61,7 +62,7 @@ def explore(
             found = tacit.explore(
                 table, types=kinds, max_components=max_groups, rows=not no_rows, random_state=seed, progress=tell
             )
-            with tables.whole(output) as path:
+            with whole(output) as path:
                 found.save(path)
     if as_json:
         print(found.json())
@@ -76,10 +77,12 @@ def _pictures(path: str, output: Path, seed: int, as_json: bool) -> None:
     """The page of pictures."""
     from tacit import explore_pictures
 
+    from ..persist import whole
+
     with progress(_SAY) as tell:
         found = explore_pictures(path, random_state=seed, progress=tell)
-        with tables.whole(output) as whole:
-            found.save(whole)
+        with whole(output) as page:
+            found.save(page)
     if as_json:
         print(found.json())
         return

@@ -7,8 +7,6 @@ import math
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +111,8 @@ def write(answer: pa.Table, output: Path | None, as_json: bool) -> None:
     import pyarrow.csv as csv
     import pyarrow.parquet as parquet
 
+    from ..persist import whole
+
     if output is not None:
         with whole(output) as path:
             parquet.write_table(answer, path) if output.suffix == ".parquet" else csv.write_csv(answer, path)
@@ -122,17 +122,6 @@ def write(answer: pa.Table, output: Path | None, as_json: bool) -> None:
         sys.stdout.flush()
         csv.write_csv(answer, sys.stdout.buffer)
         sys.stdout.buffer.flush()
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A path to write to that takes its final name only when all went well."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def print_json(value: Any) -> None:

@@ -45,14 +45,19 @@ def scan(path: str | PathLike[str], *, weight: str | None = None) -> Stream:
 
 def in_parts(path: str) -> Stream | None:
     """The rows of a folder, of an Arrow file, or of a file too large to be held as a whole; None for any other."""
-    if path.startswith("sample:"):
-        return None
+    return Stream(pieces_of(Path(path).expanduser())) if is_large(path) else None
+
+
+def is_large(path: object) -> bool:
+    """Whether this is the path of rows that are read in parts: a folder, an Arrow file, or more than ``HELD`` bytes."""
+    if not isinstance(path, str | PathLike) or fspath(path).startswith("sample:"):
+        return False
     file = Path(path).expanduser()
-    if not (file.is_dir() or (file.is_file() and file.suffix.lower() in ENDINGS)):
-        return None
-    if file.is_dir() or ENDINGS[file.suffix.lower()] == "arrow" or _numbers(file) > HELD:
-        return Stream(pieces_of(file))
-    return None
+    if file.is_dir():
+        return True
+    if not (file.is_file() and file.suffix.lower() in ENDINGS):
+        return False
+    return ENDINGS[file.suffix.lower()] == "arrow" or _numbers(file) > HELD
 
 
 def _numbers(file: Path) -> int:
@@ -68,8 +73,8 @@ def _numbers(file: Path) -> int:
         return 0  # whoever reads it says what is wrong
 
 
-def pieces_of(path: Path) -> Pieces:
-    """What ``scan`` reads."""
+def pieces_of(path: Path, words: bool = False) -> Files:
+    """What ``scan`` reads, or what ``Parts`` reads if columns may hold ``words``."""
     from .readers import existing
 
     if path.is_dir():
@@ -85,15 +90,15 @@ def pieces_of(path: Path) -> Pieces:
     if len(kinds) > 1:
         raise InputError(f"the folder {path} holds files of different formats: {', '.join(sorted(map(str, kinds)))}")
     kind = kinds.pop()
-    formats: dict[str | None, type[Pieces]] = {"parquet": Parquet, "arrow": Arrow, "csv": CSV}
-    return formats[kind](files)  # type: ignore[call-arg]
+    formats: dict[str | None, type[Files]] = {"parquet": Parquet, "arrow": Arrow, "csv": CSV}
+    return formats[kind](files, words)
 
 
-class _Files(Pieces, ABC):
-    """Files with the same columns."""
+class Files(Pieces, ABC):
+    """Files with the same columns; of numbers alone, unless ``words``."""
 
-    def __init__(self, files: list[Path]) -> None:
-        self.files = files
+    def __init__(self, files: list[Path], words: bool = False) -> None:
+        self.files, self.words = files, words
         self.where: list[Any] = []  # of each piece
         lengths: list[int] = []
         first: Any = None
@@ -112,7 +117,7 @@ class _Files(Pieces, ABC):
         if not lengths:
             raise InputError(f"{files[0]}{' and the others hold' if len(files) > 1 else ' holds'} no rows")
         self.columns, self.lengths = tuple(first.names), lengths
-        for field in first:
+        for field in () if words else first:
             number_column(field.name, pa.array([], field.type))  # refuses words and dates by name
 
     @abstractmethod
@@ -123,10 +128,19 @@ class _Files(Pieces, ABC):
     def part_rows(self) -> int:
         return max(1, PART_BYTES // (8 * len(self.columns)))
 
-    def cut(self, batch: Any) -> Iterator[tuple[Column, ...]]:
-        """The columns of a record batch, in parts."""
-        for lo in range(0, batch.num_rows, self.part_rows):
-            part = batch.slice(lo, self.part_rows) if batch.num_rows > self.part_rows else batch
+    @abstractmethod
+    def batches(self, piece: int) -> Iterator[Any]:
+        """The record batches of a piece."""
+
+    def frames(self, piece: int) -> Iterator[Any]:
+        """A piece as record batches of at most ``part_rows`` rows, the columns in one order."""
+        for batch in self.batches(piece):
+            for lo in range(0, batch.num_rows, self.part_rows):
+                part = batch.slice(lo, self.part_rows) if batch.num_rows > self.part_rows else batch
+                yield part.select(self.columns)
+
+    def read(self, piece: int) -> Iterator[tuple[Column, ...]]:
+        for part in self.frames(piece):
             yield tuple(number_column(name, part.column(name)) for name in self.columns)
 
 
@@ -137,7 +151,7 @@ def _same(first: Any, other: Any, one: Path, two: Path) -> None:
         raise SchemaError(f"{has.name} has a column {name!r} that {lacks.name} lacks: all files need the same columns")
 
 
-class Parquet(_Files):
+class Parquet(Files):
     """Row groups, small neighbours together."""
 
     def look(self, file: Path) -> tuple[Any, list[tuple[Any, int]]]:
@@ -155,21 +169,20 @@ class Parquet(_Files):
                 pieces.append(([g], n))
         return schema, pieces
 
-    def read(self, piece: int) -> Iterator[tuple[Column, ...]]:
+    def batches(self, piece: int) -> Iterator[Any]:
         import pyarrow.parquet as pq
 
         file, groups = self.where[piece]
         with pq.ParquetFile(file, memory_map=True, pre_buffer=False) as held:
-            for batch in held.iter_batches(self.part_rows, row_groups=groups, columns=list(self.columns)):
-                yield from self.cut(batch)
+            yield from held.iter_batches(self.part_rows, row_groups=groups, columns=list(self.columns))
 
 
-class Arrow(_Files):
+class Arrow(Files):
     """Record batches of mapped files: their columns are views."""
 
-    def __init__(self, files: list[Path]) -> None:
+    def __init__(self, files: list[Path], words: bool = False) -> None:
         self.maps: dict[Path, tuple[mmap.mmap, Any]] = {}
-        super().__init__(files)
+        super().__init__(files, words)
 
     def look(self, file: Path) -> tuple[Any, list[tuple[Any, int]]]:
         with file.open("rb") as f:
@@ -178,16 +191,16 @@ class Arrow(_Files):
         self.maps[file] = pages, held
         return held.schema, [(i, held.get_batch(i).num_rows) for i in range(held.num_record_batches)]
 
-    def read(self, piece: int) -> Iterator[tuple[Column, ...]]:
+    def batches(self, piece: int) -> Iterator[Any]:
         file, batch = self.where[piece]
-        yield from self.cut(self.maps[file][1].get_batch(batch))
+        yield self.maps[file][1].get_batch(batch)
 
     def release(self) -> None:
         for pages, _ in self.maps.values():
             pages.madvise(mmap.MADV_DONTNEED)
 
 
-class CSV(_Files):
+class CSV(Files):
     """Text, parsed at each pass: a Parquet file of the same rows is read many times faster."""
 
     def look(self, file: Path) -> tuple[Any, list[tuple[Any, int]]]:
@@ -199,21 +212,22 @@ class CSV(_Files):
             raise InputError(f"{file} has no rows")
         return schema, [(None, n)]
 
-    def read(self, piece: int) -> Iterator[tuple[Column, ...]]:
-        for batch in self._batches(self.where[piece][0]):
-            yield from self.cut(batch)
+    def batches(self, piece: int) -> Iterator[Any]:
+        return self._batches(self.where[piece][0])
 
     def _batches(self, file: Path) -> Iterator[Any]:
         import pyarrow.csv as pc
 
-        from .readers import layout
+        from .readers import cells_as_they_are, layout
 
         look = layout(file)
         with pc.open_csv(
             file,
             read_options=pc.ReadOptions(column_names=look.names, skip_rows=look.skip + look.header, block_size=1 << 24),
             parse_options=pc.ParseOptions(delimiter=look.delimiter),
-            convert_options=pc.ConvertOptions(
+            convert_options=cells_as_they_are(look.names)
+            if self.words
+            else pc.ConvertOptions(
                 column_types=dict.fromkeys(look.names, pa.float64()),
                 decimal_point=look.decimal,
                 null_values=sorted(MISSING),

@@ -177,18 +177,25 @@ def _csv(file: Path) -> Raw:
             parse_options=pc.ParseOptions(
                 delimiter=delimiter, newlines_in_values=b'"' in data, invalid_row_handler=note
             ),
-            convert_options=pc.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-            ),
+            convert_options=cells_as_they_are(names),
         )
     except pa.ArrowInvalid as error:
         raise InputError(f"{file} is no table that can be read: {_first_line(error)}") from None
     if ragged:
         _explain_ragged(file, data, delimiter, skip)
     return Raw(_checked(file, frame.slice(1) if header else frame), decimal, tuple(notices), header)
+
+
+def cells_as_they_are(names: list[str]) -> Any:
+    """How Arrow reads text files whose cells are to stay text: only an empty one is none."""
+    import pyarrow.csv as pc
+
+    return pc.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()),
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+    )
 
 
 class Layout(NamedTuple):

@@ -102,15 +102,14 @@ class Source(ABC):
     def few(self) -> MemorySource:
         """The rows in memory; where they hold more than ``MANY`` numbers, a sample of them that holds ``SOME``.
 
-        Row i is in the sample if -log(u_i) / w_i is among the smallest, u_i in (0, 1) made of the hash of its content:
-        drawn by weight, without replacement (Efraimidis and Spirakis 2006), the same rows in any order or place.
+        Drawn by weight, without replacement, by row number and not by content: rows that are alike arrive apart.
         """
         if self.size <= MANY:
             return self.held()
         from .memory import MemorySource
 
         m = max(1, SOME * self.shape[0] // self.size)
-        first = self.reduce(partial(_race, m), merge=partial(_first, m))
+        first = self.reduce(partial(_race, m), merge=partial(first_of, m))
         return MemorySource(replace(self.take(first.row[np.argsort(first.time)]), weight=None))
 
     def held(self) -> MemorySource:
@@ -174,29 +173,35 @@ def _total(block: Block) -> float:
     return float(block.w.sum())
 
 
-class _Runners(NamedTuple):
-    """Rows in the order in which they arrive."""
+class Runners(NamedTuple):
+    """Rows, and when each arrives."""
 
     time: Doubles
     row: Array
 
 
-def _race(m: int, block: Block) -> _Runners:
-    """The first m rows of a block, by -log(u) / w."""
-    u = ((kernels.hash_rows(block) >> np.uint64(11)) + 0.5) * 2.0**-53
+def runners(start: int, weight: Doubles) -> Runners:
+    """Row i arrives at -log(u_i) / w_i, u_i in (0, 1) made of its number: the first m are a sample drawn by weight,
+
+    without replacement (Efraimidis and Spirakis 2006).
+    """
+    row = np.arange(start, start + len(weight))
+    u = ((kernels.hash_rows(Block(0, row[:, None].astype(np.float64))) >> np.uint64(11)) + 0.5) * 2.0**-53
     with np.errstate(divide="ignore"):
-        time = -np.log(u) / block.w
-    return _first(
-        m, _Runners(time, np.arange(block.start, block.start + block.n)), _Runners(np.empty(0), np.empty(0, np.int64))
-    )
+        return Runners(-np.log(u) / weight, row)
 
 
-def _first(m: int, a: _Runners, b: _Runners) -> _Runners:
+def first_of(m: int, a: Runners, b: Runners) -> Runners:
+    """The first m of two races; weight 0 never arrives."""
     time, row = np.concatenate([a.time, b.time]), np.concatenate([a.row, b.row])
-    some = np.flatnonzero(np.isfinite(time))  # weight 0 never arrives
+    some = np.flatnonzero(np.isfinite(time))
     if len(some) > m:
         some = some[np.argpartition(time[some], m - 1)[:m]]
-    return _Runners(time[some], row[some])
+    return Runners(time[some], row[some])
+
+
+def _race(m: int, block: Block) -> Runners:
+    return first_of(m, runners(block.start, block.w), Runners(np.empty(0), np.empty(0, np.int64)))
 
 
 def as_source(

@@ -168,6 +168,8 @@ def _raw(X: object) -> Raw:
     """Whatever ``read`` takes, as an Arrow table."""
     if isinstance(X, Table):
         return X.raw
+    if isinstance(X, Raw):
+        return X
     if isinstance(X, str | PathLike):
         return read_path(X)
     if isinstance(X, Mapping):

@@ -19,12 +19,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..base import Estimator, check_choice, check_number
 from ..data.block import Block
+from ..data.files import is_large
 from ..data.memory import MemorySource
+from ..data.parts import TableParts
 from ..data.schema import Schema, nearest_name
 from ..data.table import Table
-from ..em.engine import Pass
+from ..em.engine import Pass, em
 from ..em.online import Online, online_step
-from ..errors import ArgumentError
+from ..errors import ArgumentError, InputError
 from ..rng import generator
 from ..stats import scale
 from ..typing import Array, Doubles, Seed
@@ -39,7 +41,7 @@ from .families.counts import Counts
 from .families.family import Cells
 from .fill import Imputed, filled, filled_by_draws
 from .joined import conditioned
-from .learn import learn, moved
+from .learn import LAST, learn, moved, shifted
 from .mixture import Mixture, MixtureParams
 from .parts import Density
 from .search import Candidate, candidate
@@ -180,7 +182,8 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
     def fit(self, X: object, y: object = None, sample_weight: object = None) -> Self:
         """Learn from the rows of X: a path, ``sample:NAME``, a data frame, a dict of columns, or an array of numbers.
 
-        ``y`` is ignored. A row of weight 2 counts as two rows.
+        ``y`` is ignored. A row of weight 2 counts as two rows. Of a folder, or of a file too large to be held, rows
+        drawn at random settle columns, families and parts; then all rows are read, in parts, at each of a few steps.
         """
         return self._fit(X, sample_weight)
 
@@ -189,7 +192,13 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
     ) -> Self:
         """``fit``; ``tell(phase, done, total)`` as it goes on."""
         self._check()
-        return self._fit_table(self._read(X, sample_weight), tell)
+        if not isinstance(X, TableParts) and not is_large(X):
+            return self._fit_table(self._read(X, sample_weight), tell)
+        if sample_weight is not None:
+            raise InputError("sample_weight is for rows in memory, and these are read in parts")
+        parts = X if isinstance(X, TableParts) else TableParts(X, self.types)  # type: ignore[arg-type]
+        self._fit_table(self._read(parts.drawn, None), tell)
+        return self._fit_parts(TableParts(parts.path, schema=self.schema_), tell)
 
     def _fit_table(self, table: Table, tell: Callable[[str, int, int], None] = lambda *_: None) -> Self:
         """``fit`` to rows that were read."""
@@ -199,6 +208,20 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         self.dependence_ = found.dependence
         self.history_, self.n_iter_, self.converged_ = found.history, found.n_iter, found.converged
         self._learn(found.density)
+        return self
+
+    def _fit_parts(self, parts: TableParts, tell: Callable[[str, int, int], None]) -> Self:
+        """Steps of EM over all rows of a table in parts, from what those drawn have given."""
+        cells, steps = self._layout.encode(parts), min(LAST, self.max_iter)
+        model = Mixture(len(self.part_weights_), self._family.reading(cells))
+        fit = em(
+            model, cells, self._params, tol=self.tol, max_iter=steps, rng=generator(self.random_state),
+            on_pass=lambda i, _: tell("fit", i, steps),
+        )  # fmt: skip
+        base = float(parts.reduce(lambda block: float(self._layout.base(block).sum()))) / len(parts)
+        self.history_ = shifted(fit.history, base)
+        self.n_iter_, self.converged_ = fit.n_iter, fit.converged
+        self._learn(Density(model, fit.params, self.part_component_))
         return self
 
     def predict(self, X: object) -> Array:
@@ -212,7 +235,7 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
 
     def predict_proba(self, X: object) -> Doubles:
         """p(component | observed cells) [n, K]."""
-        table = self._conform(X)
+        table = self._conform(X, parts=True)
         out: Doubles = self._posterior(table) @ np.eye(self.n_components_)[self.part_component_]
         return out
 
@@ -221,7 +244,7 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
 
         -∞ where a cell lies outside what its column can be, such as a negative cell of a log-normal column.
         """
-        return self._log_prob(self._conform(X))
+        return self._log_prob(self._conform(X, parts=True))
 
     def _log_prob(self, table: Table) -> Doubles:
         return self._rows_of(
@@ -429,9 +452,13 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         self.schema_ = table.schema
         return table
 
-    def _conform(self, X: object) -> Table:
-        """X as a table of the columns that ``fit`` learned from."""
+    def _conform(self, X: object, parts: bool = False) -> Any:
+        """X as a table of the columns that ``fit`` learned from, in ``parts`` where it is more than memory."""
         check_is_fitted(self)
+        if isinstance(X, TableParts) or is_large(X):
+            if parts:
+                return TableParts(getattr(X, "path", X), schema=self.schema_)  # type: ignore[arg-type]
+            raise InputError(f"{X} is read in parts, and the answers would not fit: tacit.write_answers writes them")
         if _is_array(X):
             X = next(self._rows(X, reset=False, gaps=True).blocks()).x
         return Table.conform(X, self.schema_)

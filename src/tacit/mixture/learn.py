@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -106,7 +106,7 @@ def learn(of: Any, table: Table, rng: np.random.Generator, tell: Tell) -> Learne
         [size._asdict() for size in sizes],
         evidence,
         way.name,
-        [Pass(float(step) + shift, step.after_e + shift, step.after_m + shift) for step in fit.history],
+        shifted(fit.history, shift),
         fit.n_iter,
         fit.converged,
     )
@@ -230,6 +230,11 @@ def _anew(way: Way, apart: Way, rows: MemorySource, first: Density, rng: np.rand
 def _last(max_iter: int) -> int:
     """Steps on all rows after those that trees were learned with."""
     return max(0, min(LAST, max_iter - STEPS))
+
+
+def shifted(history: Sequence[Pass], base: float) -> list[Pass]:
+    """The log-likelihood a row of the table from that of its cells, which lacks ``base``."""
+    return [Pass(float(step) + base, step.after_e + base, step.after_m + base) for step in history]
 
 
 def moved(c: Candidate, base: float) -> Candidate:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...data.block import Block, Column
-from ...data.memory import MemorySource
+from ...data.parts import Rows, through
 from ...data.schema import Schema
 from ...data.source import Source
 from ...typing import Array, Doubles
@@ -91,9 +91,9 @@ class CodedLayout:
 
     # Cells.
 
-    def encode(self, source: MemorySource) -> MemorySource:
+    def encode(self, source: Rows) -> Rows:
         """The cells of these rows."""
-        return MemorySource(self.cells(source.block))
+        return through(source, self.cells)
 
     def cells(self, block: Block) -> Block:
         """The codes of a block of the table; a value that its column cannot have is a gap, see ``base``."""

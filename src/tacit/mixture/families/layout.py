@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...data.block import Block, Column
-from ...data.memory import MemorySource
+from ...data.parts import Rows, through
 from ...data.source import Source
 from ...typing import Array, Doubles
 from .categorical import Categorical, CategoricalColumn
@@ -90,9 +90,9 @@ class CellLayout:
 
     # Cells.
 
-    def encode(self, source: MemorySource) -> MemorySource:
+    def encode(self, source: Rows) -> Rows:
         """The cells of these rows."""
-        return source if self.plain else MemorySource(self.cells(source.block))
+        return source if self.plain else through(source, self.cells)
 
     def cells(self, block: Block) -> Block:
         """The cells of a block of the table; a value that its column cannot have is a gap, see ``base``."""

@@ -1,0 +1,137 @@
+"""Tables in files that are more than memory: kinds are inferred from a sample, each part is read by them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from ..errors import DataNotice
+from ..typing import Array
+from .block import Block
+from .files import CSV, Files, pieces_of
+from .memory import MemorySource
+from .readers import Raw, layout
+from .schema import Schema
+from .source import Runners, Source, first_of, runners
+from .stream import Apart, ahead, among
+from .table import Table
+
+Rows = TypeVar("Rows", bound=Source)
+
+CELLS = 1 << 21  # of the sample by which columns are judged, at most
+
+
+class TableParts(Apart):
+    """The rows of a table in a folder, or in a file that is too large to be held, read anew at each pass.
+
+    What each column is follows from ``drawn``, a ``Table`` of rows drawn at random, or is given by ``schema``. A
+    category that no drawn row has is a gap, or one of the rare levels where those were put together.
+
+    Raises what ``tacit.scan`` and ``Table.read`` raise.
+
+    >>> import pyarrow.parquet, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> for i in range(2):
+    ...     rows = pa.table({"size": [1.5 + i, 2.5], "day": ["Sat", "Sun"]})
+    ...     pyarrow.parquet.write_table(rows, f"{folder}/{i}.parquet")
+    >>> parts = TableParts(folder)
+    >>> len(parts), parts.columns, [str(c.kind) for c in parts.schema.columns]
+    (4, ('size',), ['number', 'binary'])
+    >>> [block.n for block in parts.blocks()]
+    [2, 2]
+    """
+
+    def __init__(
+        self, path: str | PathLike[str], types: Mapping[str, str] | None = None, schema: Schema | None = None
+    ) -> None:
+        self.path = Path(fspath(path)).expanduser()
+        self.pieces = pieces_of(self.path, words=True)
+        self._ends = np.cumsum(self.pieces.lengths)
+        self.drawn = Table.read(self._sample(), types) if schema is None else None
+        self.schema: Schema = schema or self.drawn.schema  # type: ignore[union-attr]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return int(self._ends[-1]), len(self.schema.numeric)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(c.name for c in self.schema.numeric)
+
+    def blocks(self, rows: int | None = None) -> Iterator[Block]:
+        for block in self._blocks(range(len(self._ends))):
+            cap = block.n if rows is None else rows
+            for lo in range(0, block.n, cap):
+                yield block if cap >= block.n else block[lo : lo + cap]
+
+    def picked(self, wanted: Array) -> Iterable[Block]:
+        pieces = np.unique(np.searchsorted(self._ends, wanted, side="right"))
+        return (among(wanted, block) for block in self._blocks(pieces.tolist()))
+
+    def _blocks(self, pieces: Iterable[int]) -> Iterator[Block]:
+        for start, frame in self._frames(pieces):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DataNotice)  # of each part: what was rare among all rows
+                yield replace(Table.conform(frame, self.schema).block, start=start)
+
+    def _frames(self, pieces: Iterable[int]) -> Iterator[tuple[int, Any]]:
+        return frames(self.pieces, pieces, self._ends)
+
+    def _sample(self) -> Raw:
+        """Rows drawn at random, as many as have ``CELLS`` cells, in the order of the files."""
+        n, width = int(self._ends[-1]), max(len(self.pieces.columns), 1)
+        m = max(1, CELLS // width)
+        first = Runners(np.empty(0), np.empty(0, np.int64))
+        for lo in range(0, n, 1 << 20):
+            first = first_of(m, first, runners(lo, np.ones(min(1 << 20, n - lo))))
+        wanted, parts = np.sort(first.row), []
+        for start, frame in self._frames(range(len(self._ends))):
+            lo, hi = np.searchsorted(wanted, [start, start + frame.num_rows])
+            parts.append(frame.take(wanted[lo:hi] - start))
+        decimal = layout(self.pieces.files[0]).decimal if isinstance(self.pieces, CSV) else "."
+        return Raw(pa.concat_tables(parts).combine_chunks(), decimal)
+
+
+def frames(files: Files, pieces: Iterable[int], ends: Array) -> Iterator[tuple[int, Any]]:
+    """The parts of these pieces as ``pyarrow.Table``s as they came, each with the number of its first row."""
+
+    def batches() -> Iterator[tuple[int, Any]]:
+        for piece in pieces:
+            start = int(ends[piece] - files.lengths[piece])
+            for batch in files.frames(piece):
+                yield start, batch
+                start += batch.num_rows
+
+    for start, batch in ahead(batches()):
+        yield start, pa.Table.from_batches([batch])
+        files.release()
+
+
+class Through(Source):
+    """The rows of another source, every block changed by a function."""
+
+    def __init__(self, source: Source, f: Callable[[Block], Block]) -> None:
+        self.source, self.f = source, f
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.source.shape[0], next(iter(self.blocks())).d
+
+    def blocks(self, rows: int | None = None) -> Iterator[Block]:
+        return map(self.f, self.source.blocks(rows))
+
+    def take(self, rows: Array) -> Block:
+        return self.f(self.source.take(rows))
+
+
+def through(source: Rows, f: Callable[[Block], Block]) -> Rows:
+    """The rows of a source, every block changed by f: at once where they are in memory, else at each pass."""
+    there: Any = MemorySource(f(source.block)) if isinstance(source, MemorySource) else Through(source, f)
+    return there  # type: ignore[no-any-return]
