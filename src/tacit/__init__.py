@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .decomposition.factor import PPCA as PPCA
     from .decomposition.factor import FactorAnalysis as FactorAnalysis
     from .decomposition.pca import PCA as PCA
+    from .embedding.node import NodeEmbedding as NodeEmbedding
+    from .embedding.word import WordEmbedding as WordEmbedding
     from .energy.bernoulli import BernoulliRBM as BernoulliRBM
     from .energy.boltzmann import BoltzmannMachine as BoltzmannMachine
     from .energy.dbn import DBN as DBN
@@ -65,6 +67,7 @@ _WHERE = {  # public name -> module; imported when first used
     "LanguageModel": "language.model",
     "NGramModel": "language.ngram",
     "NetworkClassifier": "neural.classifier",
+    "NodeEmbedding": "embedding.node",
     "OutlierDetector": "mixture.outliers",
     "PCA": "decomposition.pca",
     "PPCA": "decomposition.factor",
@@ -74,6 +77,7 @@ _WHERE = {  # public name -> module; imported when first used
     "TextClassifier": "language.classifier",
     "Training": "train.loop",
     "VAE": "neural.vae",
+    "WordEmbedding": "embedding.word",
     "as_source": "data.source",
     "KMeans": "cluster.kmeans",
     "MiniBatchKMeans": "cluster.minibatch",

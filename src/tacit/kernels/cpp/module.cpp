@@ -15,4 +15,7 @@ NB_MODULE(TACIT_MODULE, m) {
   tacit::bind_project(m);
   tacit::bind_units(m);
   tacit::bind_tree(m);
+  tacit::bind_words(m);
+  tacit::bind_skipgram(m);
+  tacit::bind_walks(m);
 }

@@ -12,4 +12,7 @@ void bind_mixture(nanobind::module_&);
 void bind_project(nanobind::module_&);
 void bind_units(nanobind::module_&);
 void bind_tree(nanobind::module_&);
+void bind_words(nanobind::module_&);
+void bind_skipgram(nanobind::module_&);
+void bind_walks(nanobind::module_&);
 }  // namespace tacit

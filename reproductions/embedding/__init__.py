@@ -1,0 +1,1 @@
+"""Vectors of words beside gensim's, and of nodes beside published figures."""
