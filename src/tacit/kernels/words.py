@@ -41,8 +41,8 @@ def dictionary() -> Any:
     sentences; in a ``listed`` text the bytes 255 and 254 do. ``words()`` are all of them, each followed by a byte 255.
 
     >>> d = dictionary()
-    >>> d.feed(b"a b a", False, True), d.feed(b"b c a", False, False), d.counts()
-    (array([ 0,  1,  0, -1], dtype=int32), array([ 1,  0, -1], dtype=int32), array([3, 2]))
+    >>> d.feed(b"a b a", False, True).tolist(), d.feed(b"b c a", False, False).tolist(), d.counts().tolist()
+    ([0, 1, 0, -1], [1, 0, -1], [3, 2])
     """
     return native.module.Dictionary()
 
