@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import apply, explore, fit, query
+from . import apply, explore, fit, query, words
 from .console import Commands, out
 
 app = typer.Typer(
@@ -43,3 +43,4 @@ app.add_typer(fit.app, name="fit")
 for command in (apply.predict, apply.transform, apply.score, apply.sample, apply.impute, apply.info):
     app.command(command.__name__, epilog=apply.EXAMPLES[command.__name__])(command)
 app.command("query", epilog=query.EXAMPLES)(query.query)
+app.command("similar", epilog=words.EXAMPLE)(words.similar)

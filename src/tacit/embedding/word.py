@@ -20,7 +20,7 @@ from ..kernels import words as kernel
 from ..rng import generator
 from ..typing import Array, Seed
 from . import formats
-from .nearest import nearest
+from .nearest import nearest, unit
 from .training import Schedule, Tables, train
 from .vocabulary import keep_probabilities, noise, read
 
@@ -177,7 +177,7 @@ class WordEmbedding(Estimator):
             query, asked = np.asarray(word, np.float32), list[str]()
         else:
             asked = [word] if isinstance(word, str) else list(word)
-            query = _unit(self.transform(asked)).mean(axis=0)
+            query = unit(self.transform(asked)).mean(axis=0)
         return self._nearest(query, asked, n)
 
     def analogy(self, a: str, b: str, c: str, n: int = 10) -> list[tuple[str, float]]:
@@ -186,13 +186,13 @@ class WordEmbedding(Estimator):
         Mikolov, Yih and Zweig 2013, eq. 1; the three words themselves are left out.
         """
         check_is_fitted(self)
-        x = _unit(self.transform([a, b, c]))
+        x = unit(self.transform([a, b, c]))
         return self._nearest(x[1] - x[0] + x[2], [a, b, c], n)
 
     def similarity(self, a: str, b: str) -> float:
         """The cosine of the vectors of two words."""
         check_is_fitted(self)
-        x = _unit(self.transform([a, b]))
+        x = unit(self.transform([a, b]))
         return float(x[0] @ x[1])
 
     @cached_property
@@ -275,12 +275,6 @@ class WordEmbedding(Estimator):
             len(g) == 2 and all(isinstance(v, int | np.integer) for v in g) and 1 <= g[0] <= g[1]
         ):
             raise ArgumentError(f"ngrams is (shortest, longest), two integers from 1 up, or None; got {g!r}")
-
-
-def _unit(x: Array) -> Array:
-    """Rows of length 1; zeros stay."""
-    length = np.linalg.norm(x, axis=1, keepdims=True)
-    return np.asarray(x / np.where(length > 0, length, 1))
 
 
 def _add_grams(vectors: Array, table: Array, rows: kernel.Rows) -> None:
