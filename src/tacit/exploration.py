@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .data.files import is_large
-from .data.parts import TableParts
+from .data.parts import in_parts
 from .data.table import Table
 from .errors import ArgumentError, DataNotice
 from .findings.atlas import atlas
@@ -96,16 +95,15 @@ def explore(
 
 
 def _table(X: Any, types: Mapping[str, str] | None) -> Table:
-    """X as a table; of a folder, or of a file that is too large to be held, some rows drawn at random."""
-    if not is_large(X):
+    """X as a table; of a folder, of a file that is too large to be held, or of a Dask data frame some rows of it."""
+    parts = in_parts(X, types)
+    if parts is None:
         return X if isinstance(X, Table) and types is None else Table.read(X, types)
-    parts = TableParts(X, types)
-    assert parts.drawn is not None
-    n, some = len(parts), parts.drawn.n
-    if some < n:
-        said = f"{some:,} of {n:,} rows, drawn at random, are looked at: the whole is more than memory should hold"
-        parts.drawn.notices = (said, *parts.drawn.notices)
-    return parts.drawn
+    table: Table = parts.drawn
+    if table.n < len(parts):
+        said = f"{table.n:,} of {len(parts):,} rows, drawn at random, are looked at: all are more than memory may hold"
+        table.notices = (said, *table.notices)
+    return table
 
 
 @dataclass(eq=False)

@@ -153,3 +153,28 @@ def test_a_density_of_files_is_saved(folder: Path, people: pa.Table, tmp_path: P
     model = JointMixture(2, random_state=0).fit(str(folder))
     model.save(tmp_path / "m")
     np.testing.assert_array_equal(load(tmp_path / "m").predict(people), model.predict(people))
+
+
+def test_a_table_on_a_cluster_gives_what_files_give(folder: Path, people: pa.Table) -> None:
+    dd = pytest.importorskip("dask.dataframe")
+    held = JointMixture(2, tol=1e-7, random_state=0).fit(people)
+    there = dd.from_pandas(people.to_pandas(), npartitions=3)
+    found = JointMixture(2, tol=1e-7, random_state=0).fit(there)
+    assert found.score(people) == pytest.approx(held.score(people), abs=1e-4)
+    labels = found.predict(there)
+    assert hasattr(labels, "dask")  # lazy
+    np.testing.assert_array_equal(labels.compute(), found.predict(people))
+    np.testing.assert_allclose(found.score_samples(there).compute(), found.score_samples(people), rtol=1e-9)
+
+
+def test_columns_may_be_chosen(tmp_path: Path) -> None:
+    table = pa.table({"a": [1.0, 2.0], "word": ["x", "y"], "b": [3, 4], "w": [1.0, 0.0]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    pc.write_csv(table, tmp_path / "t.csv")
+    for file in ("t.parquet", "t.csv"):
+        rows = scan(tmp_path / file, columns=["b", "a"], weight="w")
+        assert rows.columns == ("b", "a")
+        assert rows[[1]].block.x.tolist() == [[4.0, 2.0]]
+        assert rows.weight.tolist() == [1, 0]
+        with pytest.raises(InputError, match="no column 'c'"):
+            scan(tmp_path / file, columns=["c"])

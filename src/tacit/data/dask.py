@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial, reduce
 from typing import Any, TypeVar
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import DataNotice, InputError
 from ..stats import add
 from ..typing import Array, Doubles
 from .block import Block, Column, precision
+from .frames import to_frame
 from .memory import MemorySource
+from .parts import drawn_rows
+from .schema import Schema
 from .source import OF_WEIGHTS, check_weight
 from .stream import Apart, among
+from .table import Table
 
 S = TypeVar("S")
 
@@ -49,6 +55,7 @@ class DaskSource(Apart):
             raise InputError(f"Found array with 0 sample(s) (shape=(0, {self.d})) while a minimum of 1 is required.")
         self.starts = np.cumsum([0, *self.lengths])
         self.weights: list[Any] | None = None
+        self.read: Callable[[Any], Block] = _numbers
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -104,7 +111,7 @@ class DaskSource(Apart):
     def map(self, f: Callable[[Block], Array], rows: int | None = None) -> Any:
         import dask.array as da
 
-        like = f(Block(0, np.zeros((1, self.d))))
+        like = f(self._first())
         tasks = self._tasks(partial(_each, f, rows))
         lengths = [n for n in self.lengths if n]
         arrays = [
@@ -125,10 +132,22 @@ class DaskSource(Apart):
         check = None if self.sound else (self.gaps, self.name)
         some = set(range(len(self.parts))) if only is None else set(np.asarray(only).tolist())
         return [
-            work(part, f, int(self.starts[i]), self._columns, check, None if self.weights is None else self.weights[i])
+            work(
+                part,
+                f,
+                self.read,
+                int(self.starts[i]),
+                self._columns,
+                check,
+                None if self.weights is None else self.weights[i],
+            )
             for i, part in enumerate(self.parts)
             if i in some and self.lengths[i]
         ]
+
+    def _first(self) -> Block:
+        """A row like the others."""
+        return Block(0, np.zeros((1, self.d)))
 
     def _lengths(self) -> Sequence[int]:
         import dask
@@ -144,6 +163,32 @@ class DaskSource(Apart):
         return [w[lo:hi] for lo, hi in zip(self.starts[:-1], self.starts[1:], strict=True)]
 
 
+class DaskTable(DaskSource):
+    """A table on many machines: what its columns are follows from rows drawn at random, or is given by ``schema``."""
+
+    def __init__(self, X: Any, types: Mapping[str, str] | None = None, schema: Schema | None = None) -> None:
+        super().__init__(X, gaps=True)
+        self.sound, self.drawn = True, None if schema else Table.read(self._sample(), types)
+        self.schema: Schema = schema or self.drawn.schema  # type: ignore[union-attr]
+        self._columns = tuple(c.name for c in self.schema.numeric)
+        self.d, self.read = len(self._columns), partial(_conformed, self.schema)
+
+    def _sample(self) -> Any:
+        import dask
+        import pyarrow as pa
+
+        wanted = drawn_rows(self.shape[0], self.d)
+        work, tasks = dask.delayed(_picked, pure=False), []
+        for part, lo, hi in zip(self.parts, self.starts[:-1], self.starts[1:], strict=True):
+            rows = wanted[np.searchsorted(wanted, lo) : np.searchsorted(wanted, hi)]
+            tasks += [work(part, rows - lo)] if len(rows) else []
+        return pa.concat_tables(run(*tasks), promote_options="permissive").combine_chunks()
+
+    def _first(self) -> Block:
+        some = next(i for i, n in enumerate(self.lengths) if n)
+        return self.read(run(self.parts[some])[0])[:1]
+
+
 def run(*tasks: Any) -> tuple[Any, ...]:
     """The results, by the scheduler that the user has set up, else in this thread: the kernels have threads."""
     import dask
@@ -156,23 +201,40 @@ def run(*tasks: Any) -> tuple[Any, ...]:
 # What runs where the rows are.
 
 
+def _numbers(part: Any) -> Block:
+    from .arrays import memory_rows
+
+    return memory_rows(part).block
+
+
+def _conformed(schema: Schema, part: Any) -> Block:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataNotice)  # of each part: what was rare among all rows
+        return Table.conform(part, schema).block
+
+
+def _picked(part: Any, rows: Array) -> Any:
+    return to_frame(part).take(rows)
+
+
 def _block(
     part: Any,
     f: Callable[[Block], S],
+    read: Callable[[Any], Block],
     start: int,
     columns: tuple[str, ...] | None,
     check: tuple[bool, str] | None,
     weight: Doubles | None,
 ) -> S:
-    from .arrays import check_column, memory_rows
+    from .arrays import check_column
 
-    block = memory_rows(part).block
+    block = read(part)
     if check is not None:
         gaps, name = check
         cells = block.numbers if isinstance(block.numbers, tuple) else [Column(x) for x in block.numbers.T]
         for key, column in zip(map(repr, columns) if columns else map(str, range(block.d)), cells, strict=True):
             check_column(key, column, gaps, name, start)
-    return f(Block(start, block.numbers, weight=weight))
+    return f(replace(block, start=start, weight=weight))
 
 
 def _cut(rows: int | None, block: Block) -> list[Block]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
@@ -18,18 +18,20 @@ from .block import Block, Column
 from .cells import MISSING
 from .frames import check_names, number_column
 from .memory import MemorySource
+from .schema import nearest_name
 from .stream import PART_BYTES, Pieces, Stream
 
 HELD = 1 << 28  # bytes of numbers up to which a file is read as a whole
 ENDINGS = {".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".csv": "csv"}
 
 
-def scan(path: str | PathLike[str], *, weight: str | None = None) -> Stream:
+def scan(path: str | PathLike[str], *, columns: Sequence[str] | None = None, weight: str | None = None) -> Stream:
     """The rows of a file or a folder of files, read anew at each pass and never all at once.
 
     Parquet, Arrow (``.arrow``, ``.feather``) and CSV files with numbers in every column; a folder holds files of one
-    format and of the same columns, and is read in the order of their names. ``weight`` names a column of weights. The
-    source has a length and takes row numbers, for cross-validation: what it then gives is in memory.
+    format and of the same columns, and is read in the order of their names. ``columns`` are those to learn from, all if
+    None; ``weight`` names a column of weights. The source has a length and takes row numbers, for cross-validation:
+    what it then gives is in memory.
 
     Raises ``InputError`` for what cannot be read, ``SchemaError`` where files differ in their columns.
 
@@ -40,7 +42,8 @@ def scan(path: str | PathLike[str], *, weight: str | None = None) -> Stream:
     >>> len(rows), rows.columns, rows[[2, 0]].block.x.tolist()
     (3, ('a', 'b'), [[3.0, 6.0], [1.0, 4.0]])
     """
-    return Stream(pieces_of(Path(fspath(path)).expanduser()), weight=weight)
+    wanted = None if columns is None else [*columns, *([weight] if weight not in (None, *columns) else [])]
+    return Stream(pieces_of(Path(fspath(path)).expanduser(), columns=wanted), weight=weight)
 
 
 def in_parts(path: str) -> Stream | None:
@@ -73,7 +76,7 @@ def _numbers(file: Path) -> int:
         return 0  # whoever reads it says what is wrong
 
 
-def pieces_of(path: Path, words: bool = False) -> Files:
+def pieces_of(path: Path, words: bool = False, columns: Sequence[Any] | None = None) -> Files:
     """What ``scan`` reads, or what ``Parts`` reads if columns may hold ``words``."""
     from .readers import existing
 
@@ -91,14 +94,14 @@ def pieces_of(path: Path, words: bool = False) -> Files:
         raise InputError(f"the folder {path} holds files of different formats: {', '.join(sorted(map(str, kinds)))}")
     kind = kinds.pop()
     formats: dict[str | None, type[Files]] = {"parquet": Parquet, "arrow": Arrow, "csv": CSV}
-    return formats[kind](files, words)
+    return formats[kind](files, words, columns)
 
 
 class Files(Pieces, ABC):
-    """Files with the same columns; of numbers alone, unless ``words``."""
+    """Files with the same columns, of which some are read; of numbers alone, unless ``words``."""
 
-    def __init__(self, files: list[Path], words: bool = False) -> None:
-        self.files, self.words = files, words
+    def __init__(self, files: list[Path], words: bool = False, columns: Sequence[str] | None = None) -> None:
+        self.files, self.words, self.wanted = files, words, list(columns or ())
         self.where: list[Any] = []  # of each piece
         lengths: list[int] = []
         first: Any = None
@@ -116,13 +119,20 @@ class Files(Pieces, ABC):
                     lengths.append(n)
         if not lengths:
             raise InputError(f"{files[0]}{' and the others hold' if len(files) > 1 else ' holds'} no rows")
-        self.columns, self.lengths = tuple(first.names), lengths
-        for field in () if words else first:
-            number_column(field.name, pa.array([], field.type))  # refuses words and dates by name
+        self.check(files[0], first.names)
+        self.columns, self.lengths = tuple(columns or first.names), lengths
+        for name in () if words else self.columns:
+            number_column(name, pa.array([], first.field(name).type))  # refuses words and dates by name
 
     @abstractmethod
     def look(self, file: Path) -> tuple[Any, list[tuple[Any, int]]]:
         """The schema of a file, and its pieces: where each is, and how many rows it has."""
+
+    def check(self, file: Path, names: Sequence[str]) -> None:
+        """Columns that are asked for and not there are refused by name."""
+        for name in self.wanted:
+            if name not in names:
+                raise InputError(f"{file} has no column {name!r}{nearest_name(name, names)}")
 
     @cached_property
     def part_rows(self) -> int:
@@ -180,9 +190,9 @@ class Parquet(Files):
 class Arrow(Files):
     """Record batches of mapped files: their columns are views."""
 
-    def __init__(self, files: list[Path], words: bool = False) -> None:
+    def __init__(self, files: list[Path], words: bool = False, columns: Sequence[str] | None = None) -> None:
         self.maps: dict[Path, tuple[mmap.mmap, Any]] = {}
-        super().__init__(files, words)
+        super().__init__(files, words, columns)
 
     def look(self, file: Path) -> tuple[Any, list[tuple[Any, int]]]:
         with file.open("rb") as f:
@@ -221,6 +231,7 @@ class CSV(Files):
         from .readers import cells_as_they_are, layout
 
         look = layout(file)
+        self.check(file, look.names)
         with pc.open_csv(
             file,
             read_options=pc.ReadOptions(column_names=look.names, skip_rows=look.skip + look.header, block_size=1 << 24),
@@ -228,6 +239,7 @@ class CSV(Files):
             convert_options=cells_as_they_are(look.names)
             if self.words
             else pc.ConvertOptions(
+                include_columns=self.wanted,
                 column_types=dict.fromkeys(look.names, pa.float64()),
                 decimal_point=look.decimal,
                 null_values=sorted(MISSING),

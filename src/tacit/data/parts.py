@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import DataNotice
+from ..stats import add
 from ..typing import Array
 from .block import Block
-from .files import CSV, Files, pieces_of
+from .files import CSV, Files, is_large, pieces_of
 from .memory import MemorySource
 from .readers import Raw, layout
 from .schema import Schema
@@ -24,6 +26,7 @@ from .stream import Apart, ahead, among
 from .table import Table
 
 Rows = TypeVar("Rows", bound=Source)
+S = TypeVar("S")
 
 CELLS = 1 << 21  # of the sample by which columns are judged, at most
 
@@ -85,18 +88,22 @@ class TableParts(Apart):
         return frames(self.pieces, pieces, self._ends)
 
     def _sample(self) -> Raw:
-        """Rows drawn at random, as many as have ``CELLS`` cells, in the order of the files."""
-        n, width = int(self._ends[-1]), max(len(self.pieces.columns), 1)
-        m = max(1, CELLS // width)
-        first = Runners(np.empty(0), np.empty(0, np.int64))
-        for lo in range(0, n, 1 << 20):
-            first = first_of(m, first, runners(lo, np.ones(min(1 << 20, n - lo))))
-        wanted, parts = np.sort(first.row), []
+        """Rows drawn at random, in the order of the files."""
+        wanted, parts = drawn_rows(int(self._ends[-1]), len(self.pieces.columns)), []
         for start, frame in self._frames(range(len(self._ends))):
             lo, hi = np.searchsorted(wanted, [start, start + frame.num_rows])
             parts.append(frame.take(wanted[lo:hi] - start))
         decimal = layout(self.pieces.files[0]).decimal if isinstance(self.pieces, CSV) else "."
         return Raw(pa.concat_tables(parts).combine_chunks(), decimal)
+
+
+def drawn_rows(n: int, width: int) -> Array:
+    """The numbers of rows drawn at random out of n, rising, as many as have ``CELLS`` cells."""
+    m = max(1, CELLS // max(width, 1))
+    first = Runners(np.empty(0), np.empty(0, np.int64))
+    for lo in range(0, n, 1 << 20):
+        first = first_of(m, first, runners(lo, np.ones(min(1 << 20, n - lo))))
+    return np.sort(first.row)
 
 
 def frames(files: Files, pieces: Iterable[int], ends: Array) -> Iterator[tuple[int, Any]]:
@@ -114,8 +121,22 @@ def frames(files: Files, pieces: Iterable[int], ends: Array) -> Iterator[tuple[i
         files.release()
 
 
+def in_parts(X: object, types: Mapping[str, str] | None = None, schema: Schema | None = None) -> Any:
+    """X as a table in parts: files that are too large to be held, a Dask data frame; None for any other."""
+    if isinstance(X, TableParts):
+        return X if schema is None else TableParts(X.path, schema=schema)
+    if is_large(X):
+        path: Any = X
+        return TableParts(path, types, schema)
+    if type(X).__module__.startswith("dask") and hasattr(X, "to_delayed") and hasattr(X, "columns"):
+        from .dask import DaskTable
+
+        return DaskTable(X, types, schema)
+    return None
+
+
 class Through(Source):
-    """The rows of another source, every block changed by a function."""
+    """The rows of another source, every block changed by a function, where it is."""
 
     def __init__(self, source: Source, f: Callable[[Block], Block]) -> None:
         self.source, self.f = source, f
@@ -124,11 +145,25 @@ class Through(Source):
     def shape(self) -> tuple[int, int]:
         return self.source.shape[0], next(iter(self.blocks())).d
 
+    @property
+    def here(self) -> bool:
+        return self.source.here
+
     def blocks(self, rows: int | None = None) -> Iterator[Block]:
         return map(self.f, self.source.blocks(rows))
 
+    def reduce(self, f: Callable[[Block], S], merge: Callable[[S, S], S] = add, rows: int | None = None) -> S:
+        return self.source.reduce(partial(_after, f, self.f), merge, rows)
+
+    def map(self, f: Callable[[Block], Array], rows: int | None = None) -> Any:
+        return self.source.map(partial(_after, f, self.f), rows)
+
     def take(self, rows: Array) -> Block:
         return self.f(self.source.take(rows))
+
+
+def _after(f: Callable[[Block], S], g: Callable[[Block], Block], block: Block) -> S:
+    return f(g(block))
 
 
 def through(source: Rows, f: Callable[[Block], Block]) -> Rows:

@@ -19,9 +19,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..base import Estimator, check_choice, check_number
 from ..data.block import Block
-from ..data.files import is_large
 from ..data.memory import MemorySource
-from ..data.parts import TableParts
+from ..data.parts import in_parts
 from ..data.schema import Schema, nearest_name
 from ..data.table import Table
 from ..em.engine import Pass, em
@@ -192,13 +191,13 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
     ) -> Self:
         """``fit``; ``tell(phase, done, total)`` as it goes on."""
         self._check()
-        if not isinstance(X, TableParts) and not is_large(X):
+        parts = in_parts(X, self.types)
+        if parts is None:
             return self._fit_table(self._read(X, sample_weight), tell)
         if sample_weight is not None:
             raise InputError("sample_weight is for rows in memory, and these are read in parts")
-        parts = X if isinstance(X, TableParts) else TableParts(X, self.types)  # type: ignore[arg-type]
         self._fit_table(self._read(parts.drawn, None), tell)
-        return self._fit_parts(TableParts(parts.path, schema=self.schema_), tell)
+        return self._fit_parts(parts, tell)
 
     def _fit_table(self, table: Table, tell: Callable[[str, int, int], None] = lambda *_: None) -> Self:
         """``fit`` to rows that were read."""
@@ -210,15 +209,16 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         self._learn(found.density)
         return self
 
-    def _fit_parts(self, parts: TableParts, tell: Callable[[str, int, int], None]) -> Self:
+    def _fit_parts(self, parts: Any, tell: Callable[[str, int, int], None]) -> Self:
         """Steps of EM over all rows of a table in parts, from what those drawn have given."""
-        cells, steps = self._layout.encode(parts), min(LAST, self.max_iter)
+        layout, steps = self._layout, min(LAST, self.max_iter)
+        cells = layout.encode(parts)
         model = Mixture(len(self.part_weights_), self._family.reading(cells))
         fit = em(
             model, cells, self._params, tol=self.tol, max_iter=steps, rng=generator(self.random_state),
             on_pass=lambda i, _: tell("fit", i, steps),
         )  # fmt: skip
-        base = float(parts.reduce(lambda block: float(self._layout.base(block).sum()))) / len(parts)
+        base = float(parts.reduce(lambda block: float(layout.base(block).sum()))) / len(parts)
         self.history_ = shifted(fit.history, base)
         self.n_iter_, self.converged_ = fit.n_iter, fit.converged
         self._learn(Density(model, fit.params, self.part_component_))
@@ -455,10 +455,13 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
     def _conform(self, X: object, parts: bool = False) -> Any:
         """X as a table of the columns that ``fit`` learned from, in ``parts`` where it is more than memory."""
         check_is_fitted(self)
-        if isinstance(X, TableParts) or is_large(X):
-            if parts:
-                return TableParts(getattr(X, "path", X), schema=self.schema_)  # type: ignore[arg-type]
-            raise InputError(f"{X} is read in parts, and the answers would not fit: tacit.write_answers writes them")
+        there = in_parts(X, schema=self.schema_)
+        if there is not None and not parts:
+            raise InputError(
+                "these rows are read in parts, and the answers may not fit: tacit.write_answers writes them"
+            )
+        if there is not None:
+            return there
         if _is_array(X):
             X = next(self._rows(X, reset=False, gaps=True).blocks()).x
         return Table.conform(X, self.schema_)
@@ -512,7 +515,8 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         model, _ = self._model(table)
         most = max(1, AT_ONCE // max(model.K, 1))
         rows = min(model.block_rows(self._params) or most, most)
-        return np.asarray(table.map(lambda block: f(model, self._layout.cells(block), block), rows=rows), np.float64)
+        out = table.map(lambda block: f(model, self._layout.cells(block), block), rows=rows)
+        return np.asarray(out, np.float64) if table.here else out
 
     def _posterior(self, table: Table) -> Doubles:
         """p(part | observed cells) [n, M]."""
