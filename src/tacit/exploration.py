@@ -30,7 +30,8 @@ from .findings.parts import Parts, binned
 from .findings.relations import closest, relations, ties
 from .findings.selection import decision, opening
 from .findings.synthetic import synthetic
-from .findings.unlikely import ROWS, Product, judge, unlikely
+from .findings.unlikely import ROWS, Joined, Product, judge, unlikely
+from .mixture.condition import grammar_of
 from .mixture.joint import JointMixture
 from .rng import generator
 from .typing import Array, Doubles, Floats
@@ -56,6 +57,7 @@ def explore(
     *,
     types: Mapping[str, str] | None = None,
     max_components: int = 15,
+    dependence: str = "independent",
     rows: bool = True,
     random_state: int = 0,
     progress: Progress | None = None,
@@ -88,7 +90,9 @@ def explore(
         table = _table(X, types)
     tell("groups", 0, None)
     grown = min(PARTS, table.shape[0] // BEHIND)  # so many parts, or those of the search where these are more
-    model = JointMixture("auto", max_components=max_components, n_parts=grown or None, random_state=random_state)
+    model = JointMixture(
+        "auto", max_components=max_components, dependence=dependence, n_parts=grown or None, random_state=random_state
+    )
     model._fit(table, tell=lambda step, done, total: tell("groups", *_SHARE[step](done, total)))
     made = {"seed": random_state, "max_components": int(max_components), "types": dict(types or {})}
     return Exploration(table, model, name or _name(X), rows, made, tell, started)
@@ -192,7 +196,7 @@ class Exploration:
         self.progress("rows", None, None)
         odd = np.argsort(self._judged.score, kind="stable")[:ROWS]
         strange = unlikely(
-            _product(self.model, self._order), self._judged, table.take(odd), odd, self._group, sample, self._resp,
+            _density(self.model, self._order), self._judged, table.take(odd), odd, self._group, sample, self._resp,
             schema, n, least,
         )  # fmt: skip
         self.progress("map", None, None)
@@ -249,6 +253,7 @@ class Exploration:
             "model": type(self.model).__name__,
             "components": int(self._resp.shape[1]),
             "parts": len(self.model.part_weights_),
+            "dependence": self.model.dependence_,
             "described_from": len(self._rows),
             "rows_shown": rows,
             "least": 1 if rows else LEAST,
@@ -263,13 +268,17 @@ def _name(X: object) -> str:
     return Path(X).name if isinstance(X, str | PathLike) else "the table"
 
 
-def _product(model: JointMixture, order: Array) -> Product:
+def _density(model: JointMixture, order: Array) -> Product | Joined:
     """The parts of the mixture, and the group of each in the order of the page."""
     place = np.full(model.n_components_, -1)
     place[order] = np.arange(len(order))
-    columns = [model._column(c.name) for c in (*model.schema_.numeric, *model.schema_.categorical)]
+    group, names = place[model.part_component_], [c.name for c in (*model.schema_.numeric, *model.schema_.categorical)]
     with np.errstate(divide="ignore"):
-        return Product(np.log(model.part_weights_), columns, place[model.part_component_])
+        log_weights = np.log(model.part_weights_)
+    wood = grammar_of(model).columns.wood
+    if wood is not None:
+        return Joined(log_weights, wood, names, group)
+    return Product(log_weights, [model._column(name) for name in names], group)
 
 
 def _effects(sample: list[View], effect: Doubles, most: int = 24) -> dict[str, Any]:

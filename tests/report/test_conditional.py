@@ -11,7 +11,11 @@ import pytest
 from scipy.special import logsumexp
 
 from tacit.exploration import Exploration, explore
+from tacit.findings.parts import Parts
+from tacit.kernels.trees import tree_log_prob
+from tacit.mixture.condition import grammar_of
 from tacit.mixture.families.column import Interval, Levels
+from tacit.mixture.families.tree import Tree, TreeParams, table_starts
 
 
 def people(n: int = 700) -> dict[str, Any]:
@@ -29,9 +33,14 @@ def people(n: int = 700) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["rows", "no rows"])
+@pytest.fixture(
+    scope="module",
+    params=[(True, "independent"), (False, "independent"), (True, "tree"), (False, "tree")],
+    ids=["rows", "no rows", "trees", "trees, no rows"],
+)
 def found(request: pytest.FixtureRequest) -> Exploration:
-    return explore(people(), rows=request.param)
+    rows, dependence = request.param
+    return explore(people(), rows=rows, dependence=dependence)
 
 
 def columns(found: Exploration) -> dict[str, dict[str, Any]]:
@@ -39,11 +48,11 @@ def columns(found: Exploration) -> dict[str, dict[str, Any]]:
 
 
 def masses(found: Exploration, name: str, bins: list[int]) -> np.ndarray:
-    """P(column in these bins | part) [M] from the model itself."""
-    column = columns(found)[name]
+    """P(column in these bins | part) [M] from the model itself, or of each code of a column that trees join."""
+    column, wood = columns(found)[name], grammar_of(found.model).columns.wood
     if column["kind"] == "group":
         return np.isin(found._part_group(), bins).astype(float)
-    dist = found.model._column(name)
+    dist = found.model._column(name) if wood is None else wood.codes[name].dist
     if column["kind"] == "number":
         cuts = np.concatenate([[-np.inf], column["cuts"], [np.inf]])
         return np.exp(dist.log_mass(Interval(float(cuts[min(bins)]), float(cuts[max(bins) + 1]))))
@@ -52,9 +61,19 @@ def masses(found: Exploration, name: str, bins: list[int]) -> np.ndarray:
 
 
 def log_joint(found: Exploration, evidence: Mapping[str, list[int]]) -> np.ndarray:
-    """log π_m + Σ_j log P(what is said of column j | m) [M]."""
+    """log π_m + log P(what is said | m) [M]: a product over columns, or by the messages of the library."""
+    wood = grammar_of(found.model).columns.wood
+    alone = {k: v for k, v in evidence.items() if wood is None or k == "group"}
     with np.errstate(divide="ignore"):
-        return np.log(found.model.part_weights_) + sum(np.log(masses(found, *said)) for said in evidence.items())
+        log_p = np.log(found.model.part_weights_) + sum(np.log(masses(found, *said)) for said in alone.items())
+    if wood is None:
+        return log_p
+    heard = wood.nothing()
+    for name, bins in evidence.items():
+        if name != "group":
+            heard.codes[0, wood.at(name)] = -2
+            heard.likelihood[0, wood.span(name)] = masses(found, name, bins)
+    return log_p + tree_log_prob(wood.forest, heard.codes, heard.likelihood)[0]
 
 
 def answer(found: Exploration, evidence: Mapping[str, list[int]], name: str) -> tuple[float, np.ndarray]:
@@ -72,10 +91,16 @@ def test_bins_of_every_part_sum_to_one(found: Exploration) -> None:
     assert sum(told["weights"]) == pytest.approx(1, abs=1e-6)
     assert list(columns(found)) == ["group", *people()]
     for column in told["columns"]:
-        p = np.array(column["p"])
-        assert p.shape == (len(column["labels"]), len(told["weights"]))
+        p = np.array(column["p"] if "p" in column else column["within"])
+        assert p.shape[0] == len(column["labels"])
+        assert p.shape[1] == len(told["weights"]) or "within" in column
         np.testing.assert_allclose(p.sum(axis=0), 1, atol=1e-6)
         assert (p >= 0).all()
+    for tree in told.get("trees", []):
+        assert sorted(j for j in tree["column"] if j >= 0) == list(range(1, len(told["columns"])))
+        assert all(b < i for i, b in enumerate(tree["parent"]))
+        for table, count in zip(tree["table"], tree["codes"], strict=True):
+            np.testing.assert_allclose(np.reshape(table, (-1, count)).sum(axis=1), 1, atol=1e-5)
 
 
 def test_without_rows_no_level_rests_on_few(found: Exploration) -> None:
@@ -85,6 +110,34 @@ def test_without_rows_no_level_rests_on_few(found: Exploration) -> None:
     assert all(count >= least for count in counts.values())
     assert len(labels) <= 9
     assert labels[-1].endswith("other levels")
+
+
+def test_without_rows_no_table_of_a_tree_rests_on_few(found: Exploration) -> None:
+    """Cells of a table with few rows behind them stand to each other as in all rows."""
+    if found.rows or "trees" not in found.findings["conditional"]:
+        pytest.skip("there is nothing to hide, or no tree")
+    parts = Parts.of(found.model, found._judged.support, least := found.findings["made"]["least"])
+    assert parts.wood is not None
+    levels = tuple(parts.wood.forest.sizes.tolist())
+    tree, hidden = Tree(levels), 0
+    before = grammar_of(found.model).columns.wood
+    assert before is not None
+    _, parent, _, log_p, p = (a[parts.keep] if a.ndim == 2 else a for a in before.forest)
+    alone, starts = tree.marginals(TreeParams(parent, p, log_p)), table_starts(levels, parent)
+    for m, j in np.ndindex(parent.shape):
+        own, pa = slice(tree.edges[j], tree.edges[j + 1]), parent[m, j]
+        behind = np.ones(1) if pa < 0 else alone[m, tree.edges[pa] : tree.edges[pa + 1]]
+        at = slice(starts[m, j], starts[m, j + 1])
+        old, new = (tables[m, at].reshape(len(behind), -1) for tables in (p, parts.wood.forest.p))
+        small = old * behind[:, None] * parts.rows[m] < least
+        np.testing.assert_allclose(new[~small], old[~small])
+        like = parts.weight @ alone[:, own]
+        for row, few in zip(new, small, strict=True):
+            if few.sum() > 1:
+                ratio = row[few] / like[few]
+                np.testing.assert_allclose(ratio, ratio[0], rtol=1e-9)
+                hidden += 1
+    assert hidden
 
 
 def test_one_part_says_that_nothing_depends_on_anything() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import entr
 
+from ..mixture.wood import Wood
 from ..typing import Array, Doubles
 from .columns import View
 from .parts import Binned, Parts
@@ -29,16 +30,24 @@ def dependence(columns: Sequence[Binned], views: Sequence[View], parts: Parts) -
     """Normalised mutual information (Cover and Thomas 2006, section 2.3) on at most eight bins a column.
 
     Counted information is too high by (r - 1)(c - 1) / 2n on average where r and c are the bins in use (Miller 1955),
-    which is subtracted. That of the density is exact for these bins: p(a, b) = Σ_m π_m P_ma P_mb.
+    which is subtracted. That of the density is exact for these bins: p(a, b) = Σ_m π_m P_ma P_mb, or by messages where
+    columns are joined by trees.
     """
     of = {v.schema.name: v for v in views}
     code = [c.code(of[c.schema.name]) for c in columns]
     merged = [_merge(c, z) for c, z in zip(columns, code, strict=True)]
     code = [np.where(z >= 0, to[z], -1) for z, to in zip(code, merged, strict=True)]
-    p = [
-        np.array([c.p[to == b].sum(axis=0) for b in range(to.max() + 1)]) for c, to in zip(columns, merged, strict=True)
-    ]
-    return Dependence([c.schema.name for c in columns], counted(code), modelled(p, parts.weight))
+    names = [c.schema.name for c in columns]
+    if parts.wood is None:
+        p = [_sums(c.p, to) for c, to in zip(columns, merged, strict=True)]
+        return Dependence(names, counted(code), modelled(p, parts.weight))
+    within = {c.schema.name: _sums(c.within, to) for c, to in zip(columns, merged, strict=True) if c.within is not None}
+    return Dependence(names, counted(code), joined(within, parts.wood))
+
+
+def _sums(p: Doubles, to: Array) -> Doubles:
+    """The rows of p [B, M] that go ``to`` each coarser bin together."""
+    return np.array([p[to == b].sum(axis=0) for b in range(to.max() + 1)])
 
 
 def _merge(column: Binned, code: Array) -> Array:
@@ -81,6 +90,16 @@ def modelled(p: Sequence[Doubles], weight: Doubles) -> Doubles:
     for i, a in enumerate(p):
         for j, b in enumerate(p[:i]):
             out[i, j] = out[j, i] = _normalised((a * weight) @ b.T)
+    return out
+
+
+def joined(within: Mapping[str, Doubles], wood: Wood) -> Doubles:
+    """The same where columns are joined by trees, from p(bin | code) [B, C] of every column."""
+    names = list(within)
+    out = np.eye(len(names))
+    for a, b, p in wood.pairs(names) if names else ():
+        i, j = names.index(a), names.index(b)
+        out[i, j] = out[j, i] = _normalised(within[a] @ p @ within[b].T)
     return out
 
 

@@ -11,9 +11,11 @@ from scipy.special import log_softmax, logsumexp, softmax
 from ..data.block import Block
 from ..data.memory import MemorySource
 from ..data.table import ColumnSchema, Schema
+from ..kernels.trees import tree_log_prob, tree_others
 from ..mixture.families.column import ColumnDistribution
 from ..mixture.joint import JointMixture
 from ..mixture.surprise import surprisal
+from ..mixture.wood import Wood
 from ..typing import Array, Doubles, Floats
 from . import words
 from .columns import BARS, View
@@ -33,12 +35,22 @@ class Product(NamedTuple):
     group: Array  # [K], the group (from 0) that a component is part of; -1 for none
 
 
+class Joined(NamedTuple):
+    """Σ_k π_k p(x | k), the columns joined by a tree in each component."""
+
+    log_weights: Doubles  # [K], or [b, K] where each row has its own
+    wood: Wood
+    names: Sequence[str]  # numbers first
+    group: Array  # [K]
+
+
 class Surprise(NamedTuple):
     """What each cell of some rows says, given the other cells of its row."""
 
     log_prob: Doubles  # [b, J], log p(x_j | x_-j); NaN for a gap
     bits: Doubles  # [b, J], -log₂ P(a value at least as unlikely | x_-j); 0 for a gap
     posterior: Doubles  # [b, J, K], p(k | x_-j)
+    below: Doubles | None  # [b, J], P(x_j or less | x_-j) of numbers; where columns are joined within a component
 
 
 class Judgement(NamedTuple):
@@ -88,13 +100,23 @@ def log_others(r: Doubles, support: Doubles) -> Doubles:
         return np.where(enough, np.log(others / support), -np.inf)
 
 
-def surprise(model: Product, block: Block) -> Surprise:
-    """p(x_j | x_-j) = Σ_k p(k | x_-j) p(x_j | k), exact for a product mixture.
+def log_joint(model: Product | Joined, block: Block) -> Doubles:
+    """log π_k + log p(x_i | k), but for what no component changes [b, K]."""
+    if isinstance(model, Joined):
+        return tree_log_prob(model.wood.forest, model.wood.layout.cells(block).codes) + model.log_weights
+    out: Doubles = model.log_weights + _log_cells(model, _cells(block)).sum(axis=1)
+    return out
+
+
+def surprise(model: Product | Joined, block: Block) -> Surprise:
+    """Of every cell, exactly: with p(x_j | x_-j) = Σ_k p(k | x_-j) p(x_j | k) in a product, by messages in a tree.
 
     The bits measure the probability of the region where the density is no higher than at x_j (Hyndman 1996), so that
     numbers in any unit and categories compare.
     """
     x = _cells(block)
+    if isinstance(model, Joined):
+        return _along_trees(model, block, x)
     cells = _log_cells(model, x)  # [b, J, K]
     total = model.log_weights + cells.sum(axis=1)  # [b, K]
     without = log_softmax(total[:, None, :] - cells, axis=2)  # log p(k | x_-j)
@@ -103,8 +125,33 @@ def surprise(model: Product, block: Block) -> Surprise:
     for j, column in enumerate(model.columns):
         seen = np.flatnonzero(~np.isnan(x[:, j]))
         if len(seen):
-            bits[seen, j] = np.minimum(surprisal(column, x[seen, j], np.exp(without[seen, j])) / np.log(2), 60)
-    return Surprise(np.where(np.isnan(x), np.nan, log_prob), bits, np.exp(without))
+            bits[seen, j] = _bits(column, x[seen, j], np.exp(without[seen, j]))
+    return Surprise(np.where(np.isnan(x), np.nan, log_prob), bits, np.exp(without), None)
+
+
+def _along_trees(model: Joined, block: Block, x: Doubles) -> Surprise:
+    """p(x_j | x_-j) = Σ_c p(code c | x_-j) p(x_j | c)."""
+    wood, codes = model.wood, model.wood.layout.cells(block).codes
+    every = tree_others(wood.forest, codes, model.log_weights, np.ones(codes.shape[1]))  # [b, L]
+    log_prob, below = np.full(x.shape, np.nan), np.full(x.shape, np.nan)
+    bits, posterior = np.zeros(x.shape), np.empty((*x.shape, len(model.group)))
+    for j, name in enumerate(model.names):
+        column, w = wood.codes[name].dist, every[:, wood.span(name)]
+        without = codes.copy()
+        without[:, wood.at(name)] = -1
+        posterior[:, j] = softmax(tree_log_prob(wood.forest, without) + model.log_weights, axis=1)
+        seen = np.flatnonzero(~np.isnan(x[:, j]))
+        if len(seen):
+            bits[seen, j] = _bits(column, x[seen, j], w[seen])
+            with np.errstate(divide="ignore"):
+                log_prob[seen, j] = logsumexp(column.log_prob(x[seen, j]) + np.log(w[seen]), axis=1)
+            if column.continuous:
+                below[seen, j] = (w[seen] * column.cdf(x[seen, j])).sum(axis=1)
+    return Surprise(log_prob, bits, posterior, below)
+
+
+def _bits(column: ColumnDistribution, x: Array, w: Doubles) -> Doubles:
+    return np.minimum(surprisal(column, x, w) / np.log(2), 60)
 
 
 def _codes(block: Block) -> Array:
@@ -127,7 +174,7 @@ def _log_cells(model: Product, x: Doubles) -> Doubles:
 
 
 def unlikely(
-    model: Product,
+    model: Product | Joined,
     judgement: Judgement,
     block: Block,
     rows: Array,
@@ -146,7 +193,7 @@ def unlikely(
         few = "There are too few rows to call any of them unlikely."
         return {"rows": [], "striking": False, "histogram": None, "surprise": None, "words": [few]}
     score = judgement.score
-    r = softmax(model.log_weights + _log_cells(model, _cells(block)).sum(axis=1), axis=1)
+    r = softmax(log_joint(model, block), axis=1)
     found = surprise(model._replace(log_weights=model.log_weights + log_others(r, judgement.support)), block)
     fold = (model.group[:, None] == np.arange(resp.shape[1])).astype(np.float64)  # [parts, groups]
     found = found._replace(posterior=found.posterior @ fold)
@@ -182,6 +229,9 @@ def _cell(view: View, block: Block, i: int, j: int, found: Surprise, resp: Float
         values = view.values[seen]
         like = np.asarray(resp[seen] @ (w / np.maximum(resp[seen].sum(axis=0), 1e-300)))  # [n], sums to about 1
         above, below = float(like[values >= x].sum()), float(like[values <= x].sum())
+        if found.below is not None:  # beside what its own row says of this column
+            below = float(found.below[i, j])
+            above = 1 - below
         up = above <= below
         tail = min(above, below)
         text = words.value(c, x)
@@ -193,7 +243,7 @@ def _cell(view: View, block: Block, i: int, j: int, found: Surprise, resp: Float
     given = np.asarray(resp[seen] * (view.values[seen] == code)[:, None]).sum(axis=0) / np.maximum(
         resp[seen].sum(axis=0), 1e-300
     )
-    tail = float(w @ given)
+    tail = float(w @ given) if found.below is None else float(np.exp(found.log_prob[i, j]))
     text = words.clip(c.levels[code], 60)
     said = f"{words.clip(c.name, 40)} = {text} ({_rare(tail, int(seen.sum()), 'the same')})"
     return {"value": text, "share": tail, "words": said}

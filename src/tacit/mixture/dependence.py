@@ -62,17 +62,24 @@ def pairwise(model: Any, names: list[str], n: int, wanted: list[tuple[str, str]]
     if wood is None:
         draws = Draws(model, names, n, generator(model.random_state))
         return {(a, b): draws.pair(a, b) for a, b in wanted}
-    return {(a, b): _of_codes(wood, a, b) for a, b in wanted}
+    if all(a == b for a, b in wanted):
+        return {(a, a): _itself(wood, a) for a, _ in wanted}
+    return {(a, b): _of_codes(p) for a, b, p in wood.pairs(names)}
 
 
-def _of_codes(wood: Wood, a: str, b: str) -> MutualInformation:
-    """Where columns are joined by trees: that of the codes, within which numbers are independent."""
-    p = wood.pair(a, b, wood.nothing()) if a != b else np.diag(wood.others(a, wood.nothing())[0])
-    if a == b and wood.codes[a].numeric:
+def _itself(wood: Wood, a: str) -> MutualInformation:
+    """H(a) of a category; infinite for a number."""
+    if wood.codes[a].numeric:
         return MutualInformation(float("inf"), 0.0, 1.0)
+    p = wood.others(a, wood.nothing())[0]
+    return MutualInformation(-float((p[p > 0] * np.log(p[p > 0])).sum()), 0.0, 1.0)
+
+
+def _of_codes(p: Doubles) -> MutualInformation:
+    """Where columns are joined by trees: that of the codes [A, B], within which numbers are independent."""
     some = p > 0
     nats = float((p[some] * (np.log(p[some]) - np.log(np.outer(p.sum(axis=1), p.sum(axis=0))[some]))).sum())
-    return MutualInformation(max(nats, 0.0), 0.0, normalised(nats) if a != b else 1.0)
+    return MutualInformation(max(nats, 0.0), 0.0, normalised(nats))
 
 
 class Draws:

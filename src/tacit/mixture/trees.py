@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,8 +26,8 @@ from .parts import Fitter
 
 ROUNDS = 2  # times that trees are learned at each size
 STEPS = 5  # of EM after each
-LONG = 1e12  # multiplications of pairs beyond which a notice says what they will cost
-RATE = 3e10  # of them a second, about
+LONG, LARGE = 20.0, 2e9  # seconds and bytes of counting pairs beyond which a notice says what they will cost
+PRODUCTS, SUMS, TABLES = 3e10, 5e8, 2e7  # multiplications, additions, and cells of tables of pairs a second, about
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,33 @@ def some_rows(cells: MemorySource, tree: Tree) -> Any:
     return slice(None) if n <= most else np.sort(cells.order[:: -(-n // most)])
 
 
+class Cost(NamedTuple):
+    """What it takes to count all pairs of levels once for every component: known before the fit."""
+
+    pairs: float  # of levels
+    rows: int  # in which they are counted: all, or a sample of them
+    seconds: float  # about, on one core
+    each: float  # seconds more for every component
+    bytes: float
+
+    @classmethod
+    def of(cls, n: int, levels: tuple[int, ...]) -> Cost:
+        """That of n rows, which components share, and columns of so many levels."""
+        c, L = len(levels), float(sum(levels))
+        rows = min(n, int(max(1, AT_ONCE // L)))
+        few = L - c <= 2 * c
+        seconds = rows * (L - c) ** 2 / PRODUCTS if few else rows * c * c / 2 / SUMS
+        return cls(L * L / 2, rows, seconds, L * L / TABLES, 6 * 8 * L * L + 4 * rows * L)
+
+
 def say_cost(n: int, tree: Tree) -> None:
-    """A notice where counting all pairs of levels takes minutes."""
-    L = float(tree.edges[-1])
-    work = min(float(n), AT_ONCE / L) * L * L
-    if work > LONG:
+    """A notice where counting all pairs of levels takes long, or much room."""
+    cost = Cost.of(n, tree.levels)
+    if cost.seconds + cost.each > LONG or cost.bytes > LARGE:
         warnings.warn(
-            f"trees over {len(tree.levels)} columns count {L * L / 2:.0e} pairs of levels, about {work / RATE:.0f} s "
-            "each time that they are learned; dependence='independent' counts none",
+            f"trees over {len(tree.levels)} columns count {cost.pairs:.0e} pairs of levels in {cost.rows} rows, about "
+            f"{cost.seconds:.0f} s, {cost.each:.0f} s more for every component, and {cost.bytes / 1e9:.1f} GB each time "
+            "that they are learned; dependence='independent' counts none",
             DataNotice,
             stacklevel=4,
         )

@@ -6,8 +6,9 @@ of a column, a value, a set or a range, is a vector of likelihoods over its code
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+import copy
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -50,6 +51,12 @@ class Wood:
             return None
         (tree,), (θ,) = model._family.parts, model._params.theta
         return cls(model._layout, tree.forest(θ), log_weights, variables)
+
+    def of_trees(self, forest: Forest, log_weights: Doubles) -> Self:
+        """The same columns joined by other trees with weights [M]."""
+        other = copy.copy(self)
+        other.forest, other.log_weights = forest, log_weights
+        return other
 
     def at(self, name: str) -> int:
         """The number of a column."""
@@ -107,6 +114,18 @@ class Wood:
         wanted[self.at(name)] = 1
         every: Doubles = tree_others(self.forest, heard.codes, self.log_weights, wanted, heard.likelihood)
         return every[:, self.span(name)]
+
+    def pairs(self, names: Sequence[str]) -> Iterator[tuple[str, str, Doubles]]:
+        """(a, b, p(code of a, code of b) [A, B]) of every two of these columns, where nothing is said."""
+        wanted = np.zeros(len(self.layout.tables))
+        wanted[[self.at(name) for name in names]] = 1
+        p = tree_others(self.forest, self.nothing().codes, self.log_weights, wanted)[0]
+        for i, a in enumerate(names[:-1]):
+            codes = np.full((self.layout.tables[self.at(a)], len(wanted)), -1, np.int32)
+            codes[:, self.at(a)] = np.arange(len(codes))
+            given = tree_others(self.forest, codes, self.log_weights, wanted)  # [A, L]
+            for b in names[i + 1 :]:
+                yield a, b, p[self.span(a), None] * given[:, self.span(b)]
 
     def pair(self, a: str, b: str, heard: Heard) -> Doubles:
         """p(code of a, code of b | what one row says) [A, B]."""

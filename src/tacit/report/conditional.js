@@ -49,8 +49,105 @@ const Mixture = class {
   }
 };
 
+// The same where columns are joined by a tree in every part: nodes are codes, and a bin has a share of each code.
+const Trees = class extends Mixture {
+  constructor(data) {
+    super(data);
+    this.trees = data.trees.map((tree) => {
+      const children = tree.parent.map(() => []);
+      tree.parent.forEach((b, i) => b >= 0 && children[b].push(i));
+      return { ...tree, children };
+    });
+  }
+
+  // λ_j(c) = Σ_{b in E_j} p(bin b | code c) of every column that something is said of
+  likelihoods(evidence) {
+    const of = ([j, bins]) => [j, this.columns[j].within[0].map((_, c) => [...bins].reduce((sum, b) => sum + this.columns[j].within[b][c], 0))];
+    return new Map([...evidence].filter(([j]) => this.columns[j].kind !== "group").map(of));
+  }
+
+  // messages from the leaves: log p(evidence | part), what each node hears from below, and what it tells its parent
+  upward({ column, parent, codes, table }, said) {
+    const below = codes.map((count) => new Array(count).fill(1));
+    const told = codes.map(() => null);
+    let log = 0;
+    for (let i = codes.length - 1; i >= 0; i--) {
+      const [own, count, p] = [said.get(column[i]), codes[i], table[i]];
+      const inside = own ? below[i].map((v, a) => v * own[a]) : below[i];
+      const up = new Array(p.length / count).fill(0);
+      for (let k = 0; k < p.length; k++) up[Math.floor(k / count)] += p[k] * inside[k % count];
+      const most = Math.max(...up);
+      log += Math.log(most);
+      if (!most) return { log };
+      told[i] = up.map((v) => v / most);
+      if (parent[i] >= 0) told[i].forEach((v, b) => (below[parent[i]][b] *= v));
+    }
+    return { log, below, told };
+  }
+
+  logJoint(evidence) {
+    const said = this.likelihoods(evidence);
+    const groups = new Map([...evidence].filter(([j]) => this.columns[j].kind === "group"));
+    return super.logJoint(groups).map((log, m) => (log === -Infinity ? log : log + this.upward(this.trees[m], said).log));
+  }
+
+  // p(code | what is said of the other columns) of every column
+  codes(evidence) {
+    const key = JSON.stringify([...evidence].map(([j, bins]) => [j, ...bins]));
+    if (this.key !== key) [this.key, this.known] = [key, this.downward(evidence)];
+    return this.known;
+  }
+
+  downward(evidence) {
+    const { parts } = this.posterior(evidence);
+    if (!parts) return null;
+    const said = this.likelihoods(evidence);
+    const found = this.columns.map(({ within }) => within && within[0].map(() => 0));
+    this.trees.forEach((tree, m) => {
+      if (!parts[m]) return;
+      const { below, told } = this.upward(tree, said);
+      const above = [];
+      tree.table.forEach((p, i) => {
+        const [j, b, count] = [tree.column[i], tree.parent[i], tree.codes[i]];
+        let beside = [1];
+        if (b >= 0) {
+          const own = said.get(tree.column[b]);
+          beside = above[b].map((v, code) => tree.children[b].reduce((product, s) => (s === i ? product : product * told[s][code]), own ? v * own[code] : v));
+        }
+        above[i] = new Array(count).fill(0);
+        for (let k = 0; k < p.length; k++) above[i][k % count] += p[k] * beside[Math.floor(k / count)];
+        const most = Math.max(...above[i]);
+        above[i] = above[i].map((v) => v / most);
+        if (j < 0) return;
+        const others = above[i].map((v, a) => v * below[i][a]);
+        const own = said.get(j);
+        const total = others.reduce((sum, v, a) => sum + (own ? v * own[a] : v), 0);
+        others.forEach((v, a) => (found[j][a] += (parts[m] * v) / total));
+      });
+    });
+    return found;
+  }
+
+  distribution(j, evidence) {
+    if (this.columns[j].kind === "group") return super.distribution(j, evidence);
+    const codes = this.codes(evidence);
+    if (!codes) return null;
+    const said = evidence.get(j);
+    const p = this.columns[j].within.map((row, b) => (said && !said.has(b) ? 0 : row.reduce((sum, v, c) => sum + v * codes[j][c], 0)));
+    const total = p.reduce((a, b) => a + b, 0);
+    return p.map((v) => v / total);
+  }
+
+  mean(j, evidence) {
+    const codes = this.codes(evidence);
+    if (!codes) return null;
+    const total = codes[j].reduce((a, b) => a + b, 0);
+    return codes[j].reduce((sum, v, c) => sum + v * this.columns[j].mean[c], 0) / total;
+  }
+};
+
 const conditional = (host, data, plot) => {
-  const model = new Mixture(data);
+  const model = data.trees ? new Trees(data) : new Mixture(data);
   const evidence = new Map();
   const none = new Map();
   const before = data.columns.map((_, j) => model.distribution(j, none));

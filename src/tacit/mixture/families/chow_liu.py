@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import xlogy
 
 from ...kernels.trees import tree_pairs
 from ...typing import Array, Doubles, Floats
-from .tree import Tree, TreeParams, table_starts
+from .tree import Tree, TreeParams
 
 AT_ONCE = 50_000_000  # cells of the indicator matrix
 PRIOR = 1.0  # rows spread evenly over each pair, in the table of all rows
@@ -75,13 +76,9 @@ def gains(J: Doubles, levels: tuple[int, ...]) -> Doubles:
     a = np.add.reduceat(J, at, axis=1)  # [L, c], J_a for each other column
     T = np.add.reduceat(a, at, axis=0)  # [c, c]
 
-    def entropy(v: Doubles) -> Doubles:
-        out: Doubles = v * np.log(np.where(v > 0, v, 1.0))
-        return out
-
-    joint = np.add.reduceat(np.add.reduceat(entropy(J), at, axis=0), at, axis=1)
-    single = np.add.reduceat(entropy(a), at, axis=0)
-    return joint - single - single.T + entropy(T)
+    joint = np.add.reduceat(np.add.reduceat(xlogy(J, J), at, axis=0), at, axis=1)
+    single = np.add.reduceat(xlogy(a, a), at, axis=0)
+    return joint - single - single.T + xlogy(T, T)
 
 
 def spanning(weight: Doubles) -> Array:
@@ -121,29 +118,24 @@ def learned(
     levels, s = family.levels, family.smoothing
     K, c = resp.shape[1], len(levels)
     free = np.outer(np.array(levels) - 1, np.array(levels) - 1)
-    parent = np.full((K, c), -1, np.int32)
-    kept: list[Doubles] = []
-    weight = np.zeros((c, c))
+    parent, total = np.full((K, c), -1, np.int32), np.zeros((c, c))
+    mass: list[Doubles] = []
     for k in range(K):
         w = np.asarray(resp[:, k], np.float64)
         n = meetings(pairs, w, levels)
-        kept.append(n)
         gain = gains(n + s * q, levels) - penalty * 0.5 * free * np.log(max(float(w.sum()), 2.0))
         if shared:
-            weight += gain
+            total += gain
         else:
             parent[k] = spanning(gain)
-    if shared:
-        parent[:] = spanning(weight)
-    counts = np.stack([gathered(family, parent[k], kept[k]) for k in range(K)]) if shared else None
-    width = int(table_starts(levels, parent)[:, -1].max())
-    mass, prior = np.zeros((K, width)), np.zeros((K, width))
-    for k in range(K):
-        mine = gathered(family, parent[k], kept[k]) if counts is None else counts[k]
-        mass[k, : len(mine)] = mine
-        at = gathered(family, parent[k], q)
-        prior[k, : len(at)] = at
-    return TreeParams(parent, prior, family.tables(parent, mass + s * prior, np.zeros((K, width))))
+            mass.append(gathered(family, parent[k], n))
+    if shared:  # counted once more, so that the pairs of one component are held at a time
+        parent[:] = spanning(total)
+        mass = [gathered(family, parent[0], meetings(pairs, resp[:, k], levels)) for k in range(K)]
+    prior = [gathered(family, pa, q) for pa in parent]
+    width = max(len(m) for m in mass)
+    tables, priors = (np.stack([np.pad(v, (0, width - len(v))) for v in each]) for each in (mass, prior))
+    return TreeParams(parent, priors, family.tables(parent, tables + s * priors, np.zeros((K, width))))
 
 
 def gathered(family: Tree, parent: Array, J: Doubles) -> Doubles:
