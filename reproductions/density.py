@@ -11,6 +11,7 @@ p(x) = (p_1(x) + ... + p_16(x)) / 16, itself a mixture of trees. Published: mixt
 from __future__ import annotations
 
 import argparse
+import json
 import time
 import warnings
 from pathlib import Path
@@ -133,6 +134,20 @@ def main(argv: list[str] | None = None) -> dict[str, Any] | None:
         print(f"  {told}   published {trees} and {best}", flush=True)
         write(args.out, {"tables": _rounded(found)}, seed=args.seed, small=args.small)
     return found
+
+
+def markdown(out: Path = HERE / "results" / "density.json") -> str:
+    """The table of a page: mean log-density of test rows, from what was written."""
+    lines = [
+        "| table | one tree | products | trees | 16 averaged | published trees | published best |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    told = json.loads(out.read_text())["tables"]
+    for name in PUBLISHED:
+        ours = [f"{told[name][k]['test']:.2f}" for k in ("one tree", "products", "trees", "averaged")]
+        theirs = ["" if v is None else f"{v:.2f}" for v in told[name]["published"].values()]
+        lines.append(f"| {name} | {' | '.join([*ours, *theirs])} |")
+    return "\n".join(lines) + "\n"
 
 
 def _rounded(found: Any) -> Any:

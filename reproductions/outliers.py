@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import time
 import warnings
 from pathlib import Path
@@ -71,6 +72,17 @@ def main(argv: list[str] | None = None) -> dict[str, Any] | None:
         write(args.out, {"mean": mean, "tables": found}, seed=args.seed, small=args.small)
     print(f"mean over {len(found)} tables: {mean}")
     return found
+
+
+def markdown(out: Path = HERE / "results" / "outliers.json") -> str:
+    """The table of a page, from what was written."""
+    told = json.loads(out.read_text())
+    lines = [f"| table | rows x columns | tacit | {' | '.join(PEERS)} |", "|---|---|---|---|---|---|"]
+    for name, t in told["tables"].items():
+        scores = " | ".join(f"{t[k]:.3f}" for k in ("auc", *PEERS))
+        lines.append(f"| {name.split('_', 1)[1]} | {t['rows'][0]:,} x {t['rows'][1]} | {scores} |")
+    mean = " | ".join(f"{told['mean'][k]:.3f}" for k in ("auc", *PEERS))
+    return "\n".join([*lines, f"| **mean of {len(told['tables'])}** | | {mean} |"]) + "\n"
 
 
 if __name__ == "__main__":

@@ -89,6 +89,22 @@ def test_between_categories_it_is_the_models_mutual_information(
     assert found.model[0, 1] == pytest.approx(told / min(one, other), rel=1e-6)
 
 
+def test_along_trees_it_is_the_models_mutual_information() -> None:
+    """Exactly for two levels each; a number by its bins, which cannot say more than the number."""
+    table = Table.read(planted())
+    model = JointMixture(2, dependence="tree", random_state=0).fit(planted())
+    parts = Parts.of(model, np.full(len(model.part_weights_), 700.0), 1)
+    columns = binned(model, summaries(table, table.schema), parts)
+    assert all(c.within is not None and np.allclose(c.within.sum(axis=0), 1) for c in columns)
+    found = dependence(columns, views(table, table.schema), parts)
+    entropy = [-sum(p * np.log(p) for p in model.query(f"p({n})").value.values()) for n in "ab"]  # type: ignore[union-attr]
+    told = float(model.query("MI(a; b)"))  # type: ignore[arg-type]
+    assert found.model[0, 1] == pytest.approx(told / min(entropy), rel=1e-6)
+    size = float(model.query("MI(a; size)"))  # type: ignore[arg-type]
+    assert 0.5 * size < found.model[0, 2] * entropy[0] < size
+    np.testing.assert_allclose(found.model[:3, :3], found.table[:3, :3], atol=0.05)
+
+
 def test_bins_hold_the_cells_that_they_say(fitted: tuple[Table, JointMixture]) -> None:
     table, model = fitted
     parts = Parts.of(model, np.full(3, 700.0), 1)

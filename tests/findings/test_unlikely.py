@@ -11,7 +11,8 @@ from scipy.stats import norm
 
 from tacit.data.block import Block
 from tacit.data.table import Table
-from tacit.findings.unlikely import Product, judge, log_others, surprise
+from tacit.findings.unlikely import Joined, Product, judge, log_joint, log_others, surprise
+from tacit.mixture.condition import grammar_of
 from tacit.mixture.families.categorical import CategoricalColumn
 from tacit.mixture.families.normal import NormalColumn
 from tacit.mixture.joint import JointMixture
@@ -128,3 +129,38 @@ def test_every_cell_of_the_rows_told_has_its_surprise() -> None:
         assert (of["gap"] is None) == np.isnan(gap[row["row"] - 1])
     assert np.array(plot.reasons(found).data[0].z, dtype=float).shape == (10, 4)
     assert explore({"x": x, "y": y}, rows=False).findings["unlikely"]["surprise"] is None
+
+
+def test_along_trees_by_enumeration() -> None:
+    """Bits of every cell from all rows of a table of categories, and of a number from draws."""
+    rng = np.random.default_rng(2)
+    n = 500
+    a = rng.integers(0, 3, n)
+    b = np.where(rng.random(n) < 0.8, a, rng.integers(0, 3, n))
+    size = 3.0 * b + rng.normal(size=n)
+    names = np.array(["x", "y", "z"])
+    table = Table.read({"a": names[a], "b": names[b], "size": size})
+    fitted = JointMixture(2, dependence="tree", random_state=0).fit({"a": names[a], "b": names[b], "size": size})
+    wood = grammar_of(fitted).columns.wood
+    assert wood is not None
+    joined = Joined(wood.log_weights, wood, ["size", "a", "b"], np.arange(2))
+    rows = table.take(np.arange(6))
+    found = surprise(joined, rows)
+    for i in range(6):
+        own = {"a": str(names[a[i]]), "b": str(names[b[i]]), "size": float(size[i])}
+        for j, name in ((1, "a"), (2, "b")):
+            given = fitted.given({k: v for k, v in own.items() if k != name})
+            p = given.query(f"p({name})").value
+            assert found.log_prob[i, j] == pytest.approx(np.log(p[own[name]]), rel=1e-6)
+            tail = sum(v for v in p.values() if v <= p[own[name]] * (1 + 1e-9))
+            assert found.bits[i, j] == pytest.approx(-np.log2(min(tail, 1)), abs=1e-6)
+        below = float(fitted.given({"a": own["a"], "b": own["b"]}).query(f"p(size <= {own['size']!r})").value)
+        assert found.below is not None
+        assert found.below[i, 0] == pytest.approx(below, abs=1e-6)
+    np.testing.assert_allclose(found.bits * np.log(2), fitted.explain(table.frame)[:6][:, [2, 0, 1]], rtol=1e-6)
+    joint = log_joint(joined, rows)
+    resp = np.exp(joint - logsumexp(joint, axis=1, keepdims=True))
+    np.testing.assert_allclose(resp, fitted._posterior(table)[:6], rtol=1e-9)
+    hidden = surprise(joined, Block(0, np.full((1, 1), np.nan), codes=rows.codes[:1]))
+    assert np.isnan(hidden.log_prob[0, 0])
+    assert hidden.bits[0, 0] == 0

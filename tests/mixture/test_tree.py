@@ -13,11 +13,13 @@ from scipy.special import logsumexp
 from tacit.data.block import Block
 from tacit.data.memory import MemorySource
 from tacit.em.engine import em
+from tacit.errors import DataNotice
 from tacit.kernels.trees import Forest, tree_counts, tree_log_prob, tree_others, tree_sample
 from tacit.mixture.families.chow_liu import gains, gathered, indicators, learned, meetings, pooled, spanning
 from tacit.mixture.families.product import Product
 from tacit.mixture.families.tree import Tree, TreeParams, row_starts, table_starts
 from tacit.mixture.mixture import Mixture, MixtureParams
+from tacit.mixture.trees import Cost, say_cost
 
 
 def random_forest(K: int, sizes: tuple[int, ...], seed: int, roots: float = 0.3) -> TreeParams:
@@ -212,6 +214,37 @@ def test_the_planted_tree_is_found() -> None:
     assert family.n_parameters(θ) == sum(
         (levels[j] - 1) * (1 if p < 0 else levels[p]) for j, p in enumerate(θ.parent[0])
     )
+
+
+def test_one_tree_for_all_has_the_tables_of_each_component() -> None:
+    levels = (2, 3, 2, 2)
+    rng = np.random.default_rng(4)
+    x = np.stack([rng.integers(0, C, 300) for C in levels], axis=1).astype(np.int32)
+    x[:, 2] = np.where(rng.random(300) < 0.9, x[:, 0], x[:, 2])
+    rows = MemorySource(Block(0, np.empty((300, 0)), codes=x))
+    family, pairs, r = Tree(levels).over(rows), indicators(x, levels), rng.dirichlet(np.ones(3), 300)
+    q = pooled(pairs, np.ones(300), levels)
+    θ = learned(family, pairs, r, q, penalty=0.0, shared=True)
+    assert (θ.parent == θ.parent[0]).all()
+    assert (θ.parent >= 0).sum() == 3 * 3
+    counts, _ = tree_counts(family.forest(θ), x, r)
+    again = family.tables(θ.parent, counts + family.smoothing * θ.prior, θ.log_p)
+    np.testing.assert_allclose(np.exp(θ.log_p), np.exp(again), atol=1e-4)
+
+
+def test_what_pairs_cost_is_said_before_they_are_counted() -> None:
+    """Time grows with the square of the levels, rows are sampled where there are many, and room is told."""
+    some, twice = Cost.of(1000, (2,) * 1500), Cost.of(1000, (2,) * 3000)
+    assert (some.rows, some.pairs) == (1000, 3000**2 / 2)
+    assert twice.each == pytest.approx(4 * some.each)
+    assert some.each < 2
+    assert some.bytes < 1e9
+    assert Cost.of(10**7, (2,) * 1500).rows == 50_000_000 // 3000
+    say_cost(1000, Tree((2,) * 1500))  # nothing to be said
+    with pytest.warns(
+        DataNotice, match=r"trees over 20000 columns count 8e\+08 pairs of levels .* s for every component"
+    ):
+        say_cost(1000, Tree((2,) * 20_000))
 
 
 @pytest.mark.parametrize("gaps", [0.0, 0.3])

@@ -85,6 +85,62 @@ def test_it_has_learned_the_ties(table: dict[str, Any], model: JointMixture) -> 
     assert abs(filled["w"]) < 1
 
 
+@pytest.fixture(scope="module")
+def apart() -> JointMixture:
+    """``day`` and ``night`` are never seen in one row; only every other row, all of one kind, is ever "rare"."""
+    rng = np.random.default_rng(3)
+    n = 400
+    kind = rng.random(n) < 0.5
+    day, night = rng.normal(5.0 * kind, 1), np.where(kind, "late", "early").astype(object)
+    at_day = rng.random(n) < 0.5
+    day[~at_day], night[at_day] = np.nan, None
+    mark = np.where(kind, np.where(rng.random(n) < 0.3, "rare", "red"), "blue")
+    return JointMixture(2, dependence="tree", random_state=0).fit({"day": day, "night": night, "mark": mark})
+
+
+def test_columns_never_seen_together_are_tied_by_what_they_share(apart: JointMixture) -> None:
+    late = [p(apart, f"night=late | {given}") for given in ("day > 4", "day < 1", "mark=rare", "day > 4, mark=red")]
+    assert late[0] > 0.8
+    assert late[1] < 0.2
+    assert min(late[2:]) > 0.8
+    for given in ("day > 4", "night=late"):
+        total = sum(p(apart, f"mark={m} | {given}") for m in ("red", "rare", "blue"))
+        assert total == pytest.approx(1, abs=1e-12)
+
+
+def test_a_level_of_one_component_alone_is_never_impossible_in_the_other(apart: JointMixture) -> None:
+    rare = apart.columns_["mark"].probability[:, list(apart.columns_["mark"].levels).index("rare")]
+    assert rare.max() > 0.1
+    assert 0 < rare.min() < 0.02
+    row = {"day": [-1.0, None], "night": [None, "early"], "mark": ["rare", "rare"]}
+    assert np.isfinite(apart.score_samples(row)).all()
+    assert apart.predict_proba(row).sum(axis=1) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1.0, 2.0), (0.5, 6.5), (4.0, 99.0)])
+def test_ranges_add_up_beside_gaps(apart: JointMixture, low: float, high: float) -> None:
+    middle = (low + high) / 2
+    both = p(apart, f"day > {low}, day <= {middle} | mark=red") + p(apart, f"day > {middle}, day <= {high} | mark=red")
+    assert both == pytest.approx(p(apart, f"day > {low}, day <= {high} | mark=red"), rel=1e-9)
+
+
+def test_all_pairs_say_what_each_says(model: JointMixture) -> None:
+    every = model.mutual_information()
+    for (a, b), found in every.items():
+        assert found.nats == pytest.approx(float(model.query(f"MI({a}; {b})")), rel=1e-9)
+        assert found == model.mutual_information(a, b)
+
+
+def test_very_many_columns() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.random((60, 1500)) < 0.3
+    x[:, 1::2] = np.where(rng.random((60, 750)) < 0.9, x[:, ::2], x[:, 1::2])
+    table = {f"x{j}": np.where(x[:, j], "1", "0") for j in range(1500)}
+    model = JointMixture(1, dependence="tree", n_parts=None, max_iter=2, random_state=0).fit(table)
+    assert np.isfinite(model.score_samples(table)).all()
+    assert p(model, "x1=1 | x0=1") > 0.6 > p(model, "x1=1 | x0=0") + 0.3
+
+
 def test_surprise_finds_the_cell_that_does_not_fit(model: JointMixture) -> None:
     rows = {"a": ["x"], "b": ["x"], "c": ["yes"], "w": [8.0]}
     reasons = np.asarray(model.explain(rows))

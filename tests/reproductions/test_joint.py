@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -71,3 +72,22 @@ def test_speed(script, tmp_path):
 def test_without_data_nothing_is_measured(script, tmp_path):
     assert script("adult_income").main(["--data", str(tmp_path), "--out", str(tmp_path / "r.json")]) is None
     assert not (tmp_path / "r.json").exists()
+
+
+def test_log_densities_of_trees(script, tmp_path, shared_data):
+    found = run(script("density"), tmp_path, "--data", str(shared_data))["nltcs"]
+    assert found["averaged"]["test"] > found["products"]["test"] > found["one tree"]["test"]
+    assert found["averaged"]["test"] > -6.1
+
+
+def test_outliers_of_small_tables(script, tmp_path, shared_data):
+    found = run(script("outliers"), tmp_path, "--data", str(shared_data))
+    assert all(table["auc"] > table["IForest"] - 0.05 for table in found.values())
+
+
+@pytest.mark.parametrize(("name", "page"), [("density", "joint-mixture"), ("outliers", "outliers")])
+def test_tables_of_pages_are_those_of_the_committed_results(script, name, page):
+    text = (FOLDER.parent / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    shown = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
+    assert shown is not None
+    assert shown[1] == script(name).markdown()

@@ -101,8 +101,8 @@ def say_cost(n: int, tree: Tree) -> None:
     cost = Cost.of(n, tree.levels)
     if cost.seconds + cost.each > LONG or cost.bytes > LARGE:
         warnings.warn(
-            f"trees over {len(tree.levels)} columns count {cost.pairs:.0e} pairs of levels in {cost.rows} rows, about "
-            f"{cost.seconds:.0f} s, {cost.each:.0f} s more for every component, and {cost.bytes / 1e9:.1f} GB each time "
+            f"trees over {len(tree.levels)} columns count {cost.pairs:.0e} pairs of levels in {cost.rows} rows: about "
+            f"{cost.seconds:.0f} s, {cost.each:.0f} s for every component, and {cost.bytes / 1e9:.1f} GB each time "
             "that they are learned; dependence='independent' counts none",
             DataNotice,
             stacklevel=4,
