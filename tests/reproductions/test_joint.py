@@ -91,3 +91,23 @@ def test_tables_of_pages_are_those_of_the_committed_results(script, name, page):
     shown = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
     assert shown is not None
     assert shown[1] == script(name).markdown()
+
+
+def test_trees_on_the_census_table_as_the_page_tells_them():
+    def told(name: str, key: str, *models: str) -> list[dict]:
+        rows = json.loads((FOLDER / "results" / f"adult_{name}.json").read_text())[key]
+        return [rows[model] for model in models]
+
+    income = told("income", "models", "tacit, ten densities averaged", "tacit, eight mixtures of trees averaged")
+    hidden = told("imputation", "imputers", "tacit", "tacit, mixtures of trees")
+    drawn = told("synthesis", "learned from", "tacit", "tacit, mixtures of trees")
+    text = (FOLDER.parent / "docs" / "joint-mixture.md").read_text(encoding="utf-8")
+    shown = re.search(r"<!-- adult -->\n(.*?)<!-- /adult -->", text, re.DOTALL)
+    assert shown is not None
+    numbers = [[cell.strip() for cell in line.split("|")[2:4]] for line in shown[1].splitlines()[2:]]
+    assert numbers == [
+        [f"{m['log_loss']:.3f}" for m in income],
+        [f"{m['accuracy']:.3f}" for m in hidden],
+        [f"{m['rmse']:.3f}" for m in hidden],
+        [f"{m['accuracy']:.3f}, {m['f1']:.3f}" for m in drawn],
+    ]

@@ -103,7 +103,7 @@ def log_others(r: Doubles, support: Doubles) -> Doubles:
 def log_joint(model: Product | Joined, block: Block) -> Doubles:
     """log π_k + log p(x_i | k), but for what no component changes [b, K]."""
     if isinstance(model, Joined):
-        return tree_log_prob(model.wood.forest, model.wood.layout.cells(block).codes) + model.log_weights
+        return tree_log_prob(model.wood.forest, _tree_codes(model, block)) + model.log_weights
     out: Doubles = model.log_weights + _log_cells(model, _cells(block)).sum(axis=1)
     return out
 
@@ -131,7 +131,7 @@ def surprise(model: Product | Joined, block: Block) -> Surprise:
 
 def _along_trees(model: Joined, block: Block, x: Doubles) -> Surprise:
     """p(x_j | x_-j) = Σ_c p(code c | x_-j) p(x_j | c)."""
-    wood, codes = model.wood, model.wood.layout.cells(block).codes
+    wood, codes = model.wood, _tree_codes(model, block)
     every = tree_others(wood.forest, codes, model.log_weights, np.ones(codes.shape[1]))  # [b, L]
     log_prob, below = np.full(x.shape, np.nan), np.full(x.shape, np.nan)
     bits, posterior = np.zeros(x.shape), np.empty((*x.shape, len(model.group)))
@@ -150,8 +150,15 @@ def _along_trees(model: Joined, block: Block, x: Doubles) -> Surprise:
     return Surprise(log_prob, bits, posterior, below)
 
 
+def _tree_codes(model: Joined, block: Block) -> Array:
+    codes = model.wood.layout.cells(block).codes
+    assert codes is not None
+    return codes
+
+
 def _bits(column: ColumnDistribution, x: Array, w: Doubles) -> Doubles:
-    return np.minimum(surprisal(column, x, w) / np.log(2), 60)
+    out: Doubles = np.minimum(surprisal(column, x, w) / np.log(2), 60)
+    return out
 
 
 def _codes(block: Block) -> Array:

@@ -131,7 +131,7 @@ def learned(
             mass.append(gathered(family, parent[k], n))
     if shared:  # counted once more, so that the pairs of one component are held at a time
         parent[:] = spanning(total)
-        mass = [gathered(family, parent[0], meetings(pairs, resp[:, k], levels)) for k in range(K)]
+        mass = [gathered(family, parent[0], meetings(pairs, np.asarray(r, np.float64), levels)) for r in resp.T]
     prior = [gathered(family, pa, q) for pa in parent]
     width = max(len(m) for m in mass)
     tables, priors = (np.stack([np.pad(v, (0, width - len(v))) for v in each]) for each in (mass, prior))
