@@ -84,6 +84,9 @@ RECORDS = {  # name in the file -> module of tacit that defines it
     "GaussianSums": "kernels.parts",
     "CategoricalSums": "kernels.parts",
     "GammaSums": "mixture.families.gamma",
+    "VonMises": "mixture.families.von_mises",
+    "VonMisesParams": "mixture.families.von_mises",
+    "AngleSums": "mixture.families.von_mises",
     "Online": "em.online",
 }
 

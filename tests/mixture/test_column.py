@@ -15,12 +15,14 @@ from tacit.mixture.families.counts import CountColumn
 from tacit.mixture.families.gamma import GammaColumn
 from tacit.mixture.families.normal import NormalColumn
 from tacit.mixture.families.transformed import AtomicColumn, LogNormalColumn
+from tacit.mixture.families.von_mises import VonMisesColumn
 
 NORMAL = NormalColumn(np.array([0.0, 3.0, -2.0]), np.array([1.0, 0.5, 4.0]))
 LOGNORMAL = LogNormalColumn(NormalColumn(np.array([0.0, 2.0, -1.0]), np.array([1.0, 0.2, 0.5])))
 GAMMA = GammaColumn(np.array([1.0, 20.0, 0.5]), np.array([0.7, 40.0, 2.0]))
 COUNT = CountColumn(np.array([0.3, 4.0, 12.0]), np.array([np.inf, 1.5, 1e4]))
 ATOMIC = AtomicColumn(np.log([[0.2, 0.7, 0.1], [0.9, 0.05, 0.05], [0.5, 0.1, 0.4]]), LOGNORMAL, (0.0, 2.5))
+ANGLE = VonMisesColumn(np.array([0.2, 3.0, 6.0]), np.array([0.5, 8.0, 900.0]), 2 * np.pi, 0.0)
 
 SCIPY: dict[str, tuple[ColumnDistribution, list[object]]] = {
     "normal": (NORMAL, [stats.norm(m, s) for m, s in zip(NORMAL.mu, NORMAL.sigma, strict=True)]),
@@ -78,7 +80,7 @@ def inside(column: ColumnDistribution, k: int, event: Interval) -> Callable[[np.
     return lambda x: np.clip((column.cdf(np.clip(x, event.low, event.high))[:, k] - below) / mass, 0, 1)
 
 
-@pytest.mark.parametrize("column", [NORMAL, LOGNORMAL, GAMMA, ATOMIC, COUNT], ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize("column", [NORMAL, LOGNORMAL, GAMMA, ATOMIC, COUNT, ANGLE], ids=lambda c: type(c).__name__)
 @pytest.mark.parametrize("event", [Interval(0.5, 3.0), Interval(-np.inf, 2.0), Interval(1.5, np.inf)])
 def test_draws_from_an_interval_lie_in_it_as_the_density_does(column, event):
     for k in range(column.K):
@@ -92,7 +94,7 @@ def test_draws_from_an_interval_lie_in_it_as_the_density_does(column, event):
         np.testing.assert_allclose(inside(column, k, event)(at), share, atol=0.04)
 
 
-@pytest.mark.parametrize("column", [NORMAL, LOGNORMAL, GAMMA, ATOMIC, COUNT], ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize("column", [NORMAL, LOGNORMAL, GAMMA, ATOMIC, COUNT, ANGLE], ids=lambda c: type(c).__name__)
 def test_draws_have_the_mean_and_variance(column):
     for k in range(column.K):
         drawn = column.sample(np.full(20000, k), np.random.default_rng(1))
@@ -101,7 +103,7 @@ def test_draws_have_the_mean_and_variance(column):
         assert drawn.std() == pytest.approx(sd, rel=0.12)
 
 
-@pytest.mark.parametrize("column", [NORMAL, LOGNORMAL, GAMMA, ATOMIC, COUNT], ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize("column", [NORMAL, LOGNORMAL, GAMMA, ATOMIC, COUNT, ANGLE], ids=lambda c: type(c).__name__)
 def test_intervals_are_additive_and_everything_has_probability_one(column):
     np.testing.assert_allclose(column.log_mass(Interval(-np.inf, np.inf)), 0, atol=1e-12)
     assert np.isneginf(column.log_mass(Interval(1.0, 1.0))).all()
@@ -126,6 +128,20 @@ def test_a_normal_far_in_its_tail(low, high):
         assert NORMAL.log_mass(event)[k] == pytest.approx(np.log(np.diff(stats.norm.cdf(ends))[0]), rel=1e-9)
         drawn = NORMAL.sample(np.full(4000, k), np.random.default_rng(0), event)
         assert stats.kstest(drawn, reference.cdf).pvalue > 1e-3
+
+
+def test_an_angle_is_that_of_scipy_and_turns_around():
+    x = np.array([0.0, 0.1, 3.0, 6.2])
+    for k, (μ, κ) in enumerate(zip(ANGLE.mu, ANGLE.kappa, strict=True)):
+        np.testing.assert_allclose(ANGLE.log_prob(x)[:, k], stats.vonmises(κ).logpdf(x - μ), rtol=1e-9)
+        below = stats.vonmises(κ).cdf(x - μ) - stats.vonmises(κ).cdf(-μ)
+        np.testing.assert_allclose(ANGLE.cdf(x)[:, k], below, atol=2e-7)
+    np.testing.assert_allclose(ANGLE.log_prob(x + 4 * np.pi), ANGLE.log_prob(x), rtol=1e-6)
+    # far from the mode: ∫ exp(κ (cos t - 1)) dt over [a, b], t from the mode, by its largest value and slope
+    low, high = 2.0, 2.5
+    κ, edge = ANGLE.kappa[2], low - (6.0 - 2 * np.pi)
+    tail = κ * (np.cos(edge) - 1) - np.log(κ * abs(np.sin(edge))) + 0.5 * np.log(κ / (2 * np.pi))
+    assert ANGLE.log_mass(Interval(low, high))[2] == pytest.approx(tail, abs=0.01)
 
 
 def test_a_point_mass_is_a_probability_and_the_rest_a_density():

@@ -16,6 +16,7 @@ from tacit.mixture.families.counts import Counts, CountsParams
 from tacit.mixture.families.family import Cells
 from tacit.mixture.families.gamma import Gamma, GammaParams
 from tacit.mixture.families.product import Product
+from tacit.mixture.families.von_mises import VonMises, VonMisesParams, concentration, ratio
 from tacit.mixture.mixture import Mixture, MixtureParams
 
 W = np.array([0.6, 0.4])
@@ -57,7 +58,23 @@ def correlated(
     return blank.over(rows), θ, rows
 
 
-MAKE = {"counts": counts, "gamma": gamma, "correlated": correlated}
+def von_mises(
+    n: int = 3000, smoothing: float = 0.0, gaps: float = 0.0
+) -> tuple[VonMises, VonMisesParams, MemorySource]:
+    rng = np.random.default_rng(3)
+    θ = VonMisesParams(np.array([[23.0, 90.0], [12.0, -100.0]]), np.array([[4.0, 0.8], [9.0, 30.0]]))
+    none, period, low = np.zeros(2), np.array([24.0, 360.0]), np.array([0.0, -180.0])
+    blank = VonMises((0, 1), period, low, none, none, none, 1e-3, smoothing)
+    out = Cells(np.empty((n, 2)), np.empty((n, 0), np.int32))
+    blank.sample(θ, rng.choice(2, n, p=W), rng, out)
+    out.numbers[rng.random(out.numbers.shape) < gaps] = np.nan
+    rows = MemorySource(Block(0, out.numbers))
+    family = VonMises.of(rows, (0, 1), period, none, 1e-3, smoothing)
+    np.testing.assert_array_equal(family.low, low)
+    return family, θ, rows
+
+
+MAKE = {"counts": counts, "gamma": gamma, "correlated": correlated, "von_mises": von_mises}
 
 
 def started(family: Any, rows: MemorySource, seed: int = 0) -> tuple[Mixture, MixtureParams]:
@@ -124,6 +141,46 @@ def test_the_kernel_gives_what_python_gives(name):
     )
     for mine, other in zip(native.parts[0], python, strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-6, atol=1e-6)
+
+
+def test_directions_across_the_end_of_the_period_are_near_each_other():
+    family, _, _ = von_mises(50)
+    rows = MemorySource(Block(0, np.array([[23.5, 10.0], [0.5, 10.0], [23.0, 10.0], [1.0, 10.0]])))
+    θ = family.update(family.stats(family.blank(1, rows), rows.block, np.ones((4, 1))), family.blank(1, rows))
+    assert min(θ.mean[0, 0], 24 - θ.mean[0, 0]) < 1e-9
+    t = 2 * np.pi / 24 * np.array([0.5, 1.0])
+    assert ratio(θ.kappa)[0, 0] == pytest.approx(np.cos(t).mean())  # R of the four, by hand
+    turned = MemorySource(Block(0, rows.block.x + np.array([24.0, -720.0])))
+    np.testing.assert_allclose(family.log_prob(θ, turned.block), family.log_prob(θ, rows.block), rtol=1e-9)
+
+
+def test_one_von_mises_without_a_prior_is_maximum_likelihood():
+    family, _, rows = von_mises(800)
+    θ = Mixture(1, family).from_labels(rows, np.zeros(800, int), np.random.default_rng(0))[0].theta
+    t = rows.block.x[:, 1] * np.pi / 180
+    κ, μ, _ = stats.vonmises.fit(t, fscale=1)
+    assert θ.kappa[0, 1] == pytest.approx(κ, rel=1e-5)
+    assert np.cos(θ.mean[0, 1] * np.pi / 180 - μ) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("R", [0.0, 1e-9, 0.3, 0.9, 0.9999, 1 - 1e-8])
+def test_concentration_solves_for_the_resultant(R):
+    assert ratio(concentration(np.array([R])))[0] == pytest.approx(R, abs=1e-12)
+    κ = concentration(np.array([1.0]))
+    assert np.isfinite(κ).all()
+
+
+def test_places_on_the_circle_have_the_moments_of_draws():
+    family, θ, _ = von_mises(10)
+    out = Cells(np.empty((60000, 2)), np.empty((60000, 0), np.int32))
+    family.sample(θ, np.repeat([0, 1], 30000), np.random.default_rng(0), out)
+    t = out.numbers * 2 * np.pi / family.period
+    place = np.stack([np.cos(t), np.sin(t)], axis=2).reshape(60000, 4)
+    means, within = family.within(θ, np.array([0.5, 0.5]))
+    np.testing.assert_allclose(means, [place[:30000].mean(axis=0), place[30000:].mean(axis=0)], atol=0.02)
+    both = (np.cov(place[:30000].T) + np.cov(place[30000:].T)) / 2
+    found = np.where(np.kron(np.eye(2), np.ones((2, 2))) > 0, both, 0)
+    np.testing.assert_allclose(within, found, atol=0.02)
 
 
 def test_sums_over_counts_grow_with_the_table():

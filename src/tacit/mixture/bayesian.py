@@ -45,7 +45,11 @@ class Beliefs(NamedTuple):
 
 @dataclass(frozen=True)
 class Variational(LatentModel[Beliefs, MixtureStats]):
-    """The mixture of Bishop (2006), section 10.2, with full or diagonal precisions. Its objective is the bound L(q)."""
+    """The mixture of Bishop (2006), section 10.2. Its objective is the bound L(q).
+
+    Full precisions are Wishart. Of diagonal ones each is a gamma, W of one dimension; a spherical one is the gamma of d
+    times as many degrees of freedom about d times the scatter; one tied Λ has ν = ν₀ + Σ_k N_k.
+    """
 
     K: int
     prior: Prior
@@ -63,35 +67,50 @@ class Variational(LatentModel[Beliefs, MixtureStats]):
         some = np.maximum(N, 1e-300)[:, None]
         mean = params.theta.means + first / some
         β = p.precision + N
-        ν = p.freedom + N
+        ν = p.freedom + (N if self.kind != "tied" else np.full(self.K, N.sum()))
         m = (p.precision * p.mean + N[:, None] * mean) / β[:, None]
         away, pull = mean - p.mean, p.precision * N / β
-        if self.family.matrix:
+        if self.kind == "full":
             about = second - first[:, :, None] * (first / some)[:, None, :]
-            scatter = p.scatter + about + pull[:, None, None] * away[:, :, None] * away[:, None, :]
-            covariances = scatter / ν[:, None, None]
+            covariances = (p.scatter + about + _outer(pull, away)) / ν[:, None, None]
+        elif self.kind == "tied":
+            about = second - _outer(1 / some[:, 0], first).sum(axis=0)
+            covariances = (p.scatter + about + _outer(pull, away).sum(axis=0)) / ν[0]
         else:
-            scatter = p.scatter + np.maximum(second - first * first / some, 0) + pull[:, None] * away**2
-            covariances = scatter / ν[:, None]
+            squares = np.maximum(second - first * first / some, 0) + pull[:, None] * away**2
+            covariances = (p.scatter + squares) / ν[:, None]
+            if self.kind == "spherical":
+                covariances = covariances.mean(axis=1)
         return Beliefs(N, self.family.params(m, covariances), β, ν)
+
+    @property
+    def kind(self) -> str:
+        """Of covariances."""
+        return self.family.covariance_type
 
     def log_prior(self, params: Beliefs) -> float:
         """-KL(q(π, μ, Λ) | p(π, μ, Λ))."""
         p, θ, d = self.prior, params.theta, params.theta.means.shape[1]
-        β, ν = params.precision, params.freedom
+        β, ν, A = params.precision, params.freedom, params.theta.factor
         away = θ.means - p.mean
         if self.family.matrix:
-            squares = np.square(np.einsum("kij,kj->ki", θ.factor, away)).sum(axis=1)  # ν (m - m₀)ᵀ W (m - m₀)
-            log_det = 2 * np.log(np.diagonal(θ.factor, axis1=1, axis2=2)).sum(axis=1) - d * np.log(ν)  # log |W|
-            trace = np.einsum("kij,jl,kil->k", θ.factor, p.scatter, θ.factor)  # ν tr(W₀⁻¹ W)
-            log_det0 = -np.linalg.slogdet(p.scatter)[1]
-            wishart = _wishart(log_det, ν, d, log_det0, p.freedom, trace)
+            A = A.reshape(-1, d, d)  # ν (m - m₀)ᵀ W (m - m₀) = |A (m - m₀)|²
+            squares = np.square(np.einsum("kij,kj->ki", np.broadcast_to(A, (self.K, d, d)), away)).sum(axis=1)
+            ν = ν[: len(A)]
+            log_det = 2 * np.log(np.diagonal(A, axis1=1, axis2=2)).sum(axis=1) - d * np.log(ν)  # log |W|
+            trace = np.einsum("kij,jl,kil->k", A, p.scatter, A)  # ν tr(W₀⁻¹ W)
+            wishart = _wishart(log_det, ν, d, -np.linalg.slogdet(p.scatter)[1], p.freedom, trace)
         else:
-            squares = (θ.factor**2 * away**2).sum(axis=1)
-            each = 2 * np.log(θ.factor) - np.log(ν)[:, None]
-            wishart = _wishart(each, ν[:, None], 1, -np.log(p.scatter), p.freedom, θ.factor**2 * p.scatter).sum(axis=1)
+            A = A.reshape(self.K, -1)  # [K, d], or [K, 1] spherical
+            squares = (A**2 * away**2).sum(axis=1)
+            times = d // A.shape[1]
+            scatter = p.scatter if times == 1 else np.array([p.scatter.sum()])
+            freedom = times * ν[:, None]
+            trace = A**2 * scatter
+            log_det = 2 * np.log(A) - np.log(freedom)
+            wishart = _wishart(log_det, freedom, 1, -np.log(scatter), times * p.freedom, trace).sum(axis=1)
         normal = 0.5 * (d * p.precision / β - d + d * np.log(β / p.precision) + p.precision * squares)
-        return -float((normal + wishart).sum()) - self._proportions(params)
+        return -float(normal.sum() + wishart.sum()) - self._proportions(params)
 
     def _proportions(self, params: Beliefs) -> float:
         """KL of the mixing proportions, or of the sticks that they are broken from."""
@@ -119,6 +138,8 @@ class Variational(LatentModel[Beliefs, MixtureStats]):
     def _scores(self, params: Beliefs) -> MixtureParams:
         """E[log π] + ½ E[log |Λ|] - d / 2β - ½ ν (x - m)ᵀ W (x - m), as a Gaussian with factor √ν W^½ and the rest."""
         d, ν = params.theta.means.shape[1], params.freedom
+        if self.kind == "spherical":
+            ν = d * ν
         last = np.arange(d) if self.family.matrix else np.zeros(d)
         log_det = digamma((ν[:, None] - last) / 2).sum(axis=1)
         rest = 0.5 * (log_det + d * np.log(2 / ν)) - d / (2 * params.precision)
@@ -135,6 +156,12 @@ class Variational(LatentModel[Beliefs, MixtureStats]):
 
     def block_rows(self, params: Beliefs) -> int | None:
         return Mixture(self.K, self.family).block_rows(self._scores(params))
+
+
+def _outer(w: Doubles, v: Doubles) -> Doubles:
+    """w_k v_k v_kᵀ [K, d, d]."""
+    out: Doubles = w[:, None, None] * v[:, :, None] * v[:, None, :]
+    return out
 
 
 def _sticks(N: Doubles, concentration: float) -> tuple[Doubles, Doubles]:
@@ -157,13 +184,15 @@ class BayesianGaussianMixture(GaussianMixture):
     """A Gaussian mixture with priors, by variational inference (Bishop 2006, section 10.2; Blei and Jordan 2006).
 
     Of ``n_components`` those that the rows do not need end with next to no weight, so that it is an upper limit and not
-    a choice. scikit-learn's ``BayesianGaussianMixture``, with its names, for full and diagonal covariances; gaps (NaN)
-    are allowed with "diag". ``lower_bound_`` is the bound on log p(X) of these beliefs per row, constants included.
+    a choice. scikit-learn's ``BayesianGaussianMixture``, with its names; a "tied" covariance has ν₀ + n degrees of
+    freedom, as Bayes' rule gives them. Gaps (NaN) are allowed with "diag". ``lower_bound_`` is the bound on log p(X) of
+    these beliefs per row, constants included.
 
     ``weight_concentration_prior_type`` : "dirichlet_process" or "dirichlet_distribution";
     ``weight_concentration_prior`` : γ or α₀, 1 / n_components if None; ``mean_precision_prior`` : β₀, 1 if None;
     ``mean_prior`` : m₀ [d], the mean of the rows if None; ``degrees_of_freedom_prior`` : ν₀ > d - 1, d if None;
-    ``covariance_prior`` : W₀⁻¹ [d, d] or [d], the covariance of the rows if None; ``reg_covar`` is added to it.
+    ``covariance_prior`` : W₀⁻¹ [d, d], [d] for "diag" or a number for "spherical", the covariance of the rows if None;
+    ``reg_covar`` is added to it.
 
     Learned, beyond a GaussianMixture's: ``mean_precision_`` β_k, ``degrees_of_freedom_`` ν_k,
     ``n_components_used_`` with a weight above 1 / n rows.
@@ -227,7 +256,6 @@ class BayesianGaussianMixture(GaussianMixture):
         if known is not None:
             raise ArgumentError("known components are for GaussianMixture")
         self._check_arguments()
-        check_choice(self, "covariance_type", ("full", "diag"))
         check_choice(self, "init_params", ("kmeans", "random"))
         check_choice(self, "weight_concentration_prior_type", ("dirichlet_process", "dirichlet_distribution"))
         source = self._open(X, reset=True, weight=sample_weight)
@@ -274,7 +302,7 @@ class BayesianGaussianMixture(GaussianMixture):
         return params
 
     def _prior(self, source: Source) -> Prior:
-        d, full = source.shape[1], self.covariance_type == "full"
+        d, full = source.shape[1], self.covariance_type in ("full", "tied")
         for name in ("weight_concentration_prior", "mean_precision_prior"):
             check_number(self, name, low=0, open_low=True, choices=[None])
         _, mean, variance = observed_moments(source)
@@ -290,10 +318,12 @@ class BayesianGaussianMixture(GaussianMixture):
         shape = (d, d) if full else (d,)
         if self.covariance_prior is not None:
             scatter = np.asarray(self.covariance_prior, dtype=np.float64)
+            if self.covariance_type == "spherical" and scatter.ndim == 0:
+                scatter = np.full(d, float(scatter))
             if scatter.shape != shape or (np.linalg.eigvalsh(scatter) if full else scatter).min() <= 0:
                 raise ArgumentError(f"covariance_prior must be positive definite, of the shape {shape}")
         elif full:
-            from ..decomposition.pca import moments
+            from ..decomposition.spectrum import moments
 
             some = source.take(np.arange(0, source.shape[0], -(-source.shape[0] // 512)))
             _, (weight, total, outer) = moments(source, some)

@@ -46,7 +46,7 @@ def families(model: Any) -> dict[str, str]:
         if c.kind.numeric:
             plan = model._layout.by_name[c.name]
             how = "zero+" if plan.atoms == (0.0,) else "points+" if plan.atoms else ""
-            out[c.name] = how + plan.family
+            out[c.name] = how + plan.family + (f":{plan.period:g}" if plan.period else "")
         elif c.kind.categorical:
             out[c.name] = "bernoulli" if len(c.levels) == 2 else "categorical"
     return out

@@ -21,13 +21,13 @@ from ..data.block import Block
 from ..data.memory import MemorySource
 from ..data.source import Source
 from ..decomposition.linear import observed_moments
+from ..decomposition.observed import filled
 from ..em.engine import Fit, em
 from ..errors import ArgumentError, InputError, RepairWarning
 from ..rng import generator
 from ..typing import Array, Doubles, Floats, Seed
 from .families.family import Cells
 from .families.gaussian import CovarianceType, Gaussian, GaussianParams
-from .families.observed import filled
 from .mixture import Mixture, MixtureParams
 
 

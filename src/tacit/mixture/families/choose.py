@@ -56,6 +56,9 @@ def _check(column: ColumnSchema, family: str) -> None:
         allowed = CATEGORIES if len(column.levels) == 2 else CATEGORIES[:1]
     else:
         allowed = (*NUMBERS, *(f"{how}+{f}" for how in ("zero", "points") for f in NUMBERS[:3]))
+        if family.startswith("von_mises:"):
+            _period(column.name, family)
+            return
     if family not in allowed:
         raise ArgumentError(
             f"column {column.name!r} cannot have the family {family!r}: for a {column.kind} it is one of "
@@ -63,11 +66,25 @@ def _check(column: ColumnSchema, family: str) -> None:
         )
 
 
+def _period(name: str, family: str) -> float:
+    """That of "von_mises:360"; 2π where none is said."""
+    text = family.partition(":")[2]
+    try:
+        period = float(text) if text else 2 * np.pi
+    except ValueError:
+        period = np.nan
+    if not 0 < period < np.inf:
+        raise ArgumentError(f"column {name!r}: the period in {family!r} must be a number above 0, as in von_mises:360")
+    return period
+
+
 def _plan(column: ColumnSchema, held: Values, wanted: str | None, j: int, source: Source) -> Plan:
     step = column.step or 0.0
     if wanted is None:
         family, atoms = automatic(held, step, column.kind)
         return Plan(column.name, family, atoms, step)
+    if wanted.startswith("von_mises"):
+        return Plan(column.name, "von_mises", (), step, _period(column.name, wanted))
     how, _, family = wanted.rpartition("+")
     atoms = ((0.0,) if how == "zero" else points(held, step)) if how else ()
     plan = Plan(column.name, family, atoms, step)

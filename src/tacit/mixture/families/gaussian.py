@@ -11,10 +11,10 @@ import numpy as np
 from ... import kernels
 from ...data.block import Block
 from ...data.source import Source
+from ...decomposition.observed import expected_sums, log_prob_observed
 from ...kernels.parts import GaussianPart, GaussianSums
 from ...typing import Array, Doubles, Floats
 from .family import Cells, Family
-from .observed import expected_sums, log_prob_observed
 
 CovarianceType = Literal["full", "tied", "diag", "spherical"]
 LOG_2PI = float(np.log(2 * np.pi))
@@ -232,6 +232,13 @@ class Gaussian(Family[GaussianParams, GaussianSums]):
         if self.matrix:
             return np.broadcast_to(θ.covariances, (K, d, d))
         return np.broadcast_to(θ.covariances.reshape(K, -1), (K, d))[:, :, None] * np.eye(d)
+
+    def dense_precision(self, θ: GaussianParams) -> Doubles:
+        """Σ_k⁻¹: [K, d, d], or its diagonal [K, d] where it has no more."""
+        K, d = θ.means.shape
+        if self.matrix:
+            return np.broadcast_to(np.swapaxes(θ.factor, -1, -2) @ θ.factor, (K, d, d))
+        return np.broadcast_to((θ.factor**2).reshape(K, -1), (K, d))
 
     def native(self, θ: GaussianParams) -> GaussianPart | None:
         if self.matrix and self.gaps:

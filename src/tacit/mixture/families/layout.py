@@ -27,9 +27,11 @@ from .gamma import Gamma
 from .normal import Normal, NormalColumn
 from .product import Product
 from .transformed import AtomicColumn, LogNormalColumn
+from .von_mises import VonMises
 
 COUNTS = ("poisson", "negative_binomial")
-NUMBERS = ("normal", "lognormal", "gamma", "full", *COUNTS)
+NUMBERS = ("normal", "lognormal", "gamma", "full", *COUNTS, "von_mises")
+DENSE = (("normal", "lognormal"), ("gamma",), ("full",), ("von_mises",))  # the parts of numbers, in order
 
 
 class Plan(NamedTuple):
@@ -39,6 +41,7 @@ class Plan(NamedTuple):
     family: str  # of NUMBERS
     atoms: tuple[float, ...] = ()  # values with a probability of their own
     step: float = 0.0  # recorded step, 0 where none is known
+    period: float = 0.0  # of an angle
 
 
 class Place(NamedTuple):
@@ -80,9 +83,7 @@ class CellLayout:
     @cached_property
     def plain(self) -> bool:
         """Whether cells are the table's own."""
-        return all(p.family in ("normal", "gamma", "full") and not p.atoms for p in self.plans) and not any(
-            p.family == "gamma" for p in self.plans
-        )
+        return all(p.family in ("normal", "full", "von_mises") and not p.atoms for p in self.plans)
 
     def _of(self, *families: str) -> list[int]:
         """Positions among the numbers of the cells."""
@@ -112,7 +113,7 @@ class CellLayout:
         return replace(block, numbers=tuple(numbers), csr=None, codes=together)
 
     def _number(self, plan: Plan, column: Column) -> Column:
-        if plan.family in ("normal", "full") and not plan.atoms:
+        if plan.family in ("normal", "full", "von_mises") and not plan.atoms:
             return column
         x = column.decode()
         keep = possible(plan, x)
@@ -127,7 +128,7 @@ class CellLayout:
         """What log p(x) has beyond that of the cells [b]: -Σ log x of log-normal ones; -∞ for an impossible value."""
         out = np.zeros(block.n)
         for j, plan in enumerate(self.plans):
-            if plan.family in ("normal", "full"):
+            if plan.family in ("normal", "full", "von_mises"):
                 continue
             x = np.asarray(_column(block, j).decode(), np.float64)
             dense = ~np.isnan(x) & ~np.isin(x, plan.atoms)
@@ -167,6 +168,9 @@ class CellLayout:
             parts.append(Gamma.of(cells, tuple(gamma), reg, smoothing))
         if full := self._of("full"):
             parts.append(Correlated.of(cells, tuple(full), steps[full], reg, smoothing))
+        if angles := self._of("von_mises"):
+            period = np.array([self.plans[self.dense[i]].period for i in angles])
+            parts.append(VonMises.of(cells, tuple(angles), period, steps[angles], reg, smoothing))
         if self.tables:
             parts.append(Categorical(self.tables, smoothing).centred(cells))
         if self.counted:
@@ -182,7 +186,7 @@ class CellLayout:
     @cached_property
     def places(self) -> dict[str, Place]:
         """Where each column's distribution is found."""
-        groups = [self._of("normal", "lognormal"), self._of("gamma"), self._of("full")]
+        groups = [self._of(*families) for families in DENSE]
         out: dict[str, Place] = {}
         part = 0
         codes = sum(1 for g in groups if g)
@@ -233,7 +237,7 @@ class CellLayout:
         tables = next((i for i, p in enumerate(family.parts) if isinstance(p, Categorical)), -1)
         if codes:
             wanted[tables] = wanted.get(tables, []) + codes
-        groups = iter([g for g in (new._of("normal", "lognormal"), new._of("gamma"), new._of("full")) if g])
+        groups = iter([g for g in (new._of(*families) for families in DENSE) if g])
         parts, params = [], []
         for i in sorted(wanted):
             if i < tables or (tables < 0 and not isinstance(family.parts[i], Counts)):

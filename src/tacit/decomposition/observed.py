@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...kernels.parts import GaussianSums
-from ...typing import Array, Doubles, Floats
+from ..kernels.parts import GaussianSums
+from ..typing import Array, Doubles, Floats
 
 LOG_2PI = float(np.log(2 * np.pi))
 
