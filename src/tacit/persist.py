@@ -87,6 +87,7 @@ RECORDS = {  # name in the file -> module of tacit that defines it
     "VonMises": "mixture.families.von_mises",
     "VonMisesParams": "mixture.families.von_mises",
     "AngleSums": "mixture.families.von_mises",
+    "ExpectedSums": "decomposition.observed",
     "Online": "em.online",
 }
 

@@ -303,7 +303,11 @@ def test_bad_arguments(arguments, message):
 
 def test_bad_data():
     with pytest.raises(InputError, match="NaN"):
-        PCA().fit([[1.0, np.nan], [2.0, 3.0]])
+        PCA().partial_fit([[1.0, np.nan], [2.0, 3.0]])
+    with pytest.raises(InputError, match="NaN"):
+        PCA().fit(sp.csr_matrix([[1.0, np.nan], [2.0, 3.0]]))
+    with pytest.raises(InputError, match="infinity"):
+        PCA().fit([[1.0, np.inf], [2.0, 3.0]])
     pca = PCA(2).fit(table(20, 5))
     with pytest.raises(ValueError, match="X has 4 features, but PCA is expecting 5 features as input"):
         pca.transform(table(20, 4))

@@ -12,11 +12,14 @@ from tacit import as_source
 from tacit.cluster.kmeans import Lloyd
 from tacit.data.source import Source
 from tacit.data.table import Table
+from tacit.decomposition.gaps import Free
 from tacit.em import LatentModel, em
 from tacit.mixture.families.categorical import Categorical
+from tacit.mixture.families.correlated import Correlated
 from tacit.mixture.families.gaussian import Gaussian
 from tacit.mixture.families.normal import Normal
 from tacit.mixture.families.product import Product
+from tacit.mixture.families.von_mises import VonMises
 from tacit.mixture.mixture import Mixture
 from tacit.testing import check_latent_model
 
@@ -25,6 +28,7 @@ RNG = np.random.default_rng(0)
 Z = RNG.integers(0, K, 240)
 X = RNG.normal(size=(240, 3)) * [1, 2, 0.5] + 2.5 * np.eye(K)[Z]
 WEIGHT = RNG.integers(0, 4, 240).astype(float)
+HOLES = np.where(RNG.random(X.shape) < 0.2, np.nan, X)
 KNOWN = np.where(RNG.random(240) < 0.2, Z, -1)
 
 
@@ -84,6 +88,22 @@ CASES = {
     "tied, in Python": lambda: mixture(python(Gaussian("tied")), as_source(X)),
     "diag, gaps": lambda: mixture(
         Gaussian("diag"), as_source(np.where(RNG.random(X.shape) < 0.2, np.nan, X), gaps=True)
+    ),
+    **{
+        f"{kind}, gaps": lambda kind=kind: mixture(Gaussian(kind, 0.1, gaps=True), as_source(HOLES, gaps=True))
+        for kind in ("full", "tied")
+    },
+    **{
+        f"correlated, gaps, smoothing {s}": lambda s=s: mixture(
+            Product((Correlated.of(t := as_source(HOLES, gaps=True), (0, 1, 2), np.zeros(3), 1e-3, s),)), t
+        )
+        for s in (0.0, 1.0)
+    },
+    "angles, gaps": lambda: mixture(
+        VonMises.of(t := as_source(HOLES, gaps=True), (0, 1, 2), np.full(3, 7.0), np.zeros(3), 1e-3, 0.5), t
+    ),
+    "one free covariance, gaps": lambda: Case(
+        f := Free(np.full(3, 1e-9)), t := as_source(HOLES, gaps=True), f.init(t, RNG)
     ),
     **{
         f"mixed, gaps {gaps}, smoothing {s}": lambda gaps=gaps, s=s: mixture(product(t := mixed(gaps), s), t)

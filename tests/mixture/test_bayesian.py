@@ -16,7 +16,7 @@ X = np.concatenate([rng.normal(c, 1, (150, 2)) for c in ([0, 0], [6, 0], [0, 6])
 IRIS = load_iris().data
 
 
-@pytest.mark.parametrize("kind", ["full", "diag"])
+@pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical"])
 @pytest.mark.parametrize("prior", ["dirichlet_process", "dirichlet_distribution"])
 @pytest.mark.parametrize("rows", [X, IRIS], ids=["blobs", "iris"])
 def test_the_bound_rises(kind, prior, rows):
@@ -62,6 +62,40 @@ def test_one_component_has_the_exact_evidence():
     np.testing.assert_allclose(model.covariances_[0], scatter / ν, rtol=1e-9)
 
 
+def test_one_component_of_the_other_kinds_has_the_exact_evidence():
+    def fitted(kind, d, **prior):
+        model = BayesianGaussianMixture(
+            1, covariance_type=kind, mean_prior=np.ones(d), mean_precision_prior=0.5, degrees_of_freedom_prior=3.0,
+            reg_covar=1e-300, tol=0, max_iter=3, **prior,
+        )  # fmt: skip
+        with pytest.warns(Warning, match="did not converge"):
+            return model.fit(X[:40, :d])
+
+    S = np.array([[2.0, 0.5], [0.5, 1.0]])
+    tied, full = fitted("tied", 2, covariance_prior=S), fitted("full", 2, covariance_prior=S)
+    assert tied.lower_bound_ == pytest.approx(full.lower_bound_)
+    np.testing.assert_allclose(tied.covariances_, full.covariances_[0])
+    # λ ~ Gamma(a, b), μ | λ ~ N(m, (βλ)⁻¹ I): Bernardo and Smith 2000, appendix A, for d numbers a row
+    x, n, d, β, s = X[:40], 40, 2, 0.5, 0.7
+    found = fitted("spherical", 2, covariance_prior=s)
+    a, b, mean = d * 3.0 / 2, d * s / 2, x.mean(axis=0)
+    an = a + n * d / 2
+    bn = b + 0.5 * (((x - mean) ** 2).sum() + β * n / (β + n) * ((mean - 1) ** 2).sum())
+    log_p = gammaln(an) - gammaln(a) + a * np.log(b) - an * np.log(bn)
+    log_p += d / 2 * np.log(β / (β + n)) - n * d / 2 * np.log(2 * np.pi)
+    assert found.lower_bound_ * n == pytest.approx(log_p, rel=1e-9)
+    assert found.covariances_[0] == pytest.approx(bn / an)
+    np.testing.assert_allclose(fitted("diag", 1, covariance_prior=[s]).lower_bound_,
+                               fitted("spherical", 1, covariance_prior=s).lower_bound_)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["tied", "spherical"])
+def test_shared_and_round_components_are_emptied_too(kind):
+    model = BayesianGaussianMixture(8, covariance_type=kind, random_state=0, max_iter=1000, tol=1e-7).fit(X)
+    assert model.n_components_used_ == 3
+    assert model.covariances_.shape == {"tied": (2, 2), "spherical": (8,)}[kind]
+
+
 def test_scikit_learn_learns_the_same():
     start = {"covariance_type": "full", "max_iter": 2000, "tol": 1e-9, "reg_covar": 1e-9, "random_state": 0}
     ours, peer = BayesianGaussianMixture(3, **start).fit(X), Peer(n_components=3, **start).fit(X)
@@ -82,6 +116,7 @@ def test_gaps_and_questions():
         ({"degrees_of_freedom_prior": 0.5}, "degrees_of_freedom_prior"),
         ({"covariance_prior": -np.eye(2)}, "positive definite"),
         ({"mean_prior": [0.0]}, "means"),
+        ({"covariance_type": "round"}, "covariance_type"),
         ({"weight_concentration_prior": 0}, "weight_concentration_prior"),
     ]:
         with pytest.raises(ValueError, match=message):

@@ -13,11 +13,10 @@ from ..data.source import Source
 from ..em.engine import em
 from ..em.model import LatentModel
 from ..errors import ArgumentError
-from ..kernels.parts import GaussianSums
 from ..rng import generator
 from ..typing import Doubles
 from .linear import Linear, observed_moments
-from .observed import expected_sums, log_prob_observed
+from .observed import LOG_2PI, ExpectedSums, expected_sums, log_prob_observed
 from .spectrum import Spectrum, deviations, per
 
 TOL, STEPS = 1e-7, 2000  # where EM ends
@@ -35,7 +34,12 @@ class NormalStats(NamedTuple):
 
     objective: float
     weight: float
-    sums: GaussianSums
+    sums: ExpectedSums
+
+    @property
+    def entropy(self) -> float:
+        """Of the cells that were filled in."""
+        return float(self.sums.hidden.sum())
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,19 @@ class Free(LatentModel[Normal, NormalStats]):
         return NormalStats(float(block.w @ log_prob), float(block.w.sum()), sums)
 
     def maximise(self, stats: NormalStats, params: Normal) -> Normal:
-        N, first, second = stats.sums
+        N, first, second, _ = stats.sums
         move = first / N
         C = second / N - move[:, :, None] * move[:, None, :]
         return Normal(params.mean + move, C + np.diag(self.floor))
+
+    def expected(self, stats: NormalStats, params: Normal) -> float:
+        # N (-½ log |2πΣ|) - ½ tr Σ⁻¹ S
+        Σ = params.covariance[0]
+        inside = np.trace(np.linalg.solve(Σ, stats.sums.second[0]))
+        return float(-0.5 * (stats.weight * (len(Σ) * LOG_2PI + np.linalg.slogdet(Σ)[1]) + inside))
+
+    def about(self, stats: NormalStats, old: Normal, new: Normal) -> NormalStats:
+        return stats._replace(sums=stats.sums.moved(new.mean - old.mean))
 
     def block_rows(self, params: Normal) -> int | None:
         return 16384

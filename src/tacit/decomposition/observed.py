@@ -26,6 +26,19 @@ class Pattern(NamedTuple):
     missing: Array
 
 
+class ExpectedSums(NamedTuple):
+    """``GaussianSums`` in which missing cells are expected, and the entropy of what was filled in."""
+
+    counts: Doubles  # [K], Σ r
+    first: Doubles  # [K, d], Σ r E[x - μ]
+    second: Doubles  # [K, d, d], Σ r E[(x - μ)(x - μ)ᵀ]; [d, d] summed over k when tied
+    hidden: Doubles  # [K], Σ r H(x_m | x_o, k)
+
+    def moved(self, δ: Doubles) -> ExpectedSums:
+        """The same sums about μ + δ, δ [K, d]."""
+        return ExpectedSums(*GaussianSums(*self[:3]).moved(δ), self.hidden)
+
+
 def patterns(x: Floats) -> Iterator[Pattern]:
     """The patterns of gaps among rows x [b, d]."""
     gap = np.isnan(x)
@@ -60,10 +73,10 @@ def gains(covariances: Doubles, o: Array, m: Array) -> Doubles:
     return np.swapaxes(np.linalg.solve(covariances[:, o[:, None], o], covariances[:, o[:, None], m]), 1, 2)
 
 
-def expected_sums(covariances: Doubles, means: Doubles, x: Floats, r: Floats) -> GaussianSums:
+def expected_sums(covariances: Doubles, means: Doubles, x: Floats, r: Floats) -> ExpectedSums:
     """Σ r, Σ r E[x - μ_k] and Σ r E[(x - μ_k)(x - μ_k)ᵀ] given the observed cells and the component."""
     K, d = means.shape
-    first, second = np.zeros((K, d)), np.zeros((K, d, d))
+    first, second, hidden = np.zeros((K, d)), np.zeros((K, d, d)), np.zeros(K)
     for rows, o, m in patterns(x):
         q = r[rows].T.astype(np.float64)  # [K, b]
         v = np.zeros((K, len(rows), d))
@@ -73,10 +86,11 @@ def expected_sums(covariances: Doubles, means: Doubles, x: Floats, r: Floats) ->
             v[:, :, m] = v[:, :, o] @ np.swapaxes(gain, 1, 2)
             left = covariances[:, m[:, None], m] - gain @ covariances[:, o[:, None], m]
             second[:, m[:, None], m] += q.sum(axis=1)[:, None, None] * left
+            hidden += q.sum(axis=1) * 0.5 * (len(m) * (1 + LOG_2PI) + np.linalg.slogdet(left)[1])
         rv = q[:, :, None] * v
         first += rv.sum(axis=1)
         second += np.swapaxes(rv, 1, 2) @ v
-    return GaussianSums(r.sum(axis=0, dtype=np.float64), first, second)
+    return ExpectedSums(r.sum(axis=0, dtype=np.float64), first, second, hidden)
 
 
 def filled(covariances: Doubles, means: Doubles, x: Floats, r: Floats) -> Doubles:

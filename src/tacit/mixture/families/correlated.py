@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from ... import kernels
 from ...data.block import Block
 from ...data.source import Source
+from ...decomposition.observed import ExpectedSums, expected_sums, gains, log_prob_observed
 from ...kernels.parts import GaussianPart, GaussianSums
 from ...typing import Array, Doubles, Floats
 from .column import ColumnDistribution
@@ -28,7 +28,7 @@ class CorrelatedParams(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Correlated(Family[CorrelatedParams, GaussianSums]):
+class Correlated(Family[CorrelatedParams, Any]):
     """p(x | k) = N(x_o; μ_ko, Σ_k,oo) over the observed cells o of the columns ``at``.
 
     Rows with the same gaps are worked on together: the E-step needs E[x_m | x_o, k] and Cov[x_m | x_o, k] of the cells
@@ -77,42 +77,13 @@ class Correlated(Family[CorrelatedParams, GaussianSums]):
         scatter = np.diag(np.maximum(self.var, self.spread))
         return CorrelatedParams(np.tile(self.overall, (K, 1)), np.tile(scatter, (K, 1, 1)))
 
-    def _patterns(self, x: Doubles) -> Iterator[tuple[Array, Array]]:
-        """Rows, and the columns observed in them."""
-        patterns, which = np.unique(~np.isnan(x), axis=0, return_inverse=True)
-        for i, seen in enumerate(patterns):
-            yield np.flatnonzero(which.ravel() == i), np.flatnonzero(seen)
-
     def log_prob(self, θ: CorrelatedParams, block: Block) -> Floats:
-        x = self._x(block)
-        out = np.zeros((len(x), len(θ.mean)))
-        for rows, o in self._patterns(x):
-            if len(o):
-                A = inverse_factor(θ.covariance[:, o][:, :, o])  # [K, o, o]
-                y = (x[rows][:, o] - θ.mean[:, None, o]) @ np.swapaxes(A, 1, 2)  # [K, b, o]
-                constant = np.log(np.diagonal(A, axis1=1, axis2=2)).sum(axis=1) - len(o) * HALF_LOG_2PI
-                out[rows] = (constant[:, None] - 0.5 * (y * y).sum(axis=2)).T
-        return out
+        return log_prob_observed(θ.covariance, θ.mean, self._x(block))
 
-    def stats(self, θ: CorrelatedParams, block: Block, r: Floats) -> GaussianSums:
-        x = self._x(block)
-        K, d = θ.mean.shape
-        first, second = np.zeros((K, d)), np.zeros((K, d, d))
-        for rows, o in self._patterns(x):
-            m = np.setdiff1d(np.arange(d), o)
-            w = r[rows].T  # [K, b]
-            v = np.zeros((K, len(rows), d))  # E[x - μ | x_o]
-            v[:, :, o] = x[rows][:, o] - θ.mean[:, None, o]
-            if len(m):
-                gain, rest = regression(θ.covariance, o, m)
-                v[:, :, m] = v[:, :, o] @ np.swapaxes(gain, 1, 2)
-                second[np.ix_(np.arange(K), m, m)] += w.sum(axis=1)[:, None, None] * rest
-            wv = w[:, :, None] * v
-            first += wv.sum(axis=1)
-            second += np.swapaxes(wv, 1, 2) @ v
-        return GaussianSums(np.asarray(r.sum(axis=0), np.float64), first, second)
+    def stats(self, θ: CorrelatedParams, block: Block, r: Floats) -> ExpectedSums:
+        return expected_sums(θ.covariance, θ.mean, self._x(block), r)
 
-    def update(self, t: GaussianSums, θ: CorrelatedParams) -> CorrelatedParams:
+    def update(self, t: GaussianSums | ExpectedSums, θ: CorrelatedParams) -> CorrelatedParams:
         some = t.counts > 1e-12
         N = np.where(some, t.counts, 1.0)[:, None]
         m = t.first / N  # of x - μ
@@ -123,17 +94,15 @@ class Correlated(Family[CorrelatedParams, GaussianSums]):
             np.where(some[:, None], θ.mean + m, θ.mean), np.where(some[:, None, None], Σ, θ.covariance)
         )
 
-    def expected(self, t: GaussianSums, θ: CorrelatedParams) -> float:
-        return (
-            float("nan") if self.gaps else self._expected(t, θ)
-        )  # with gaps q holds x_m too, whose entropy is not in T
-
-    def _expected(self, t: GaussianSums, θ: CorrelatedParams) -> float:
+    def expected(self, t: GaussianSums | ExpectedSums, θ: CorrelatedParams) -> float:
         A = inverse_factor(θ.covariance)
         constant = np.log(np.diagonal(A, axis1=1, axis2=2)).sum(axis=1) - θ.mean.shape[1] * HALF_LOG_2PI
         return float((t.counts * constant).sum() - 0.5 * kernels.quadratics(A, t.second).sum())
 
-    def about(self, t: GaussianSums, old: CorrelatedParams, new: CorrelatedParams) -> GaussianSums:
+    def hidden(self, t: GaussianSums | ExpectedSums, θ: CorrelatedParams) -> float:
+        return float(t.hidden.sum()) if isinstance(t, ExpectedSums) else 0.0
+
+    def about(self, t: Any, old: CorrelatedParams, new: CorrelatedParams) -> Any:
         return t.moved(new.mean - old.mean)
 
     def sample(self, θ: CorrelatedParams, z: Array, rng: np.random.Generator, out: Cells) -> None:
@@ -201,8 +170,5 @@ def inverse_factor(covariance: Doubles) -> Doubles:
 
 def regression(covariance: Doubles, o: Array, m: Array) -> tuple[Doubles, Doubles]:
     """Σ_mo Σ_oo⁻¹ [K, m, o] and Σ_mm - Σ_mo Σ_oo⁻¹ Σ_om [K, m, m] (Bishop 2006, equations 2.81 and 2.82)."""
-    mo, mm = covariance[:, m][:, :, o], covariance[:, m][:, :, m]
-    if not len(o):
-        return np.zeros((len(covariance), len(m), 0)), mm
-    gain = np.swapaxes(np.linalg.solve(covariance[:, o][:, :, o], np.swapaxes(mo, 1, 2)), 1, 2)
-    return gain, mm - gain @ np.swapaxes(mo, 1, 2)
+    gain = gains(covariance, o, m)
+    return gain, covariance[:, m[:, None], m] - gain @ covariance[:, o[:, None], m]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ... import kernels
 from ...data.block import Block
 from ...data.source import Source
-from ...decomposition.observed import expected_sums, log_prob_observed
+from ...decomposition.observed import ExpectedSums, expected_sums, log_prob_observed
 from ...kernels.parts import GaussianPart, GaussianSums
 from ...typing import Array, Doubles, Floats
 from .family import Cells, Family
@@ -30,7 +30,7 @@ class GaussianParams(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Gaussian(Family[GaussianParams, GaussianSums]):
+class Gaussian(Family[GaussianParams, Any]):
     """K Gaussians over the numeric ``columns`` (all when None).
 
     With ε = ``reg_covar`` the M-step is Σ_k = S_k / N_k + εI, scikit-learn's, which maximises
@@ -103,7 +103,7 @@ class Gaussian(Family[GaussianParams, GaussianSums]):
         seen: Doubles = np.where(np.isnan(v), 0.0, cells).sum(axis=2)
         return seen.T
 
-    def stats(self, θ: GaussianParams, block: Block, r: Floats) -> GaussianSums:
+    def stats(self, θ: GaussianParams, block: Block, r: Floats) -> GaussianSums | ExpectedSums:
         if self.matrix and self.gaps:
             sums = expected_sums(self.dense(θ), θ.means, self._x(block), r)
             return sums if θ.factor.ndim == 3 else sums._replace(second=sums.second.sum(axis=0))
@@ -116,7 +116,7 @@ class Gaussian(Family[GaussianParams, GaussianSums]):
         v, rs = np.where(seen, v, 0.0), r.T[:, :, None] * seen
         return GaussianSums(rs.sum(axis=1), (rs * v).sum(axis=1), (rs * v * v).sum(axis=1))
 
-    def update(self, t: GaussianSums, θ: GaussianParams) -> GaussianParams:
+    def update(self, t: GaussianSums | ExpectedSums, θ: GaussianParams) -> GaussianParams:
         d, ε = θ.means.shape[1], self.reg_covar
         N = np.maximum(t.counts, np.finfo(float).tiny)
         m = t.first / (N[:, None] if N.ndim == 1 else N)  # of x - μ_k
@@ -132,9 +132,7 @@ class Gaussian(Family[GaussianParams, GaussianSums]):
             covariances = np.maximum(t.second - t.first * m, 0.0).sum(axis=1) / N.sum(axis=1) + ε
         return self.params(means, covariances)
 
-    def expected(self, t: GaussianSums, θ: GaussianParams) -> float:
-        if self.matrix and self.gaps:
-            return float("nan")  # the sums hold missing cells, whose entropy they do not
+    def expected(self, t: GaussianSums | ExpectedSums, θ: GaussianParams) -> float:
         # Σ_k N_k (½ log |Σ_k⁻¹| - ½ d log 2π) - ½ tr(Σ_k⁻¹ S_k), S_k about μ_k
         K, d = θ.means.shape
         if self.matrix:
@@ -143,7 +141,10 @@ class Gaussian(Family[GaussianParams, GaussianSums]):
         a = np.broadcast_to(θ.factor.reshape(K, -1), (K, d))
         return float((t.counts * (np.log(a) - 0.5 * LOG_2PI) - 0.5 * t.second * a * a).sum())
 
-    def about(self, t: GaussianSums, old: GaussianParams, new: GaussianParams) -> GaussianSums:
+    def hidden(self, t: GaussianSums | ExpectedSums, θ: GaussianParams) -> float:
+        return float(t.hidden.sum()) if isinstance(t, ExpectedSums) else 0.0
+
+    def about(self, t: Any, old: GaussianParams, new: GaussianParams) -> Any:
         return t.moved(new.means - old.means)
 
     def line(self, a: GaussianParams, b: GaussianParams, t: float) -> GaussianParams:
