@@ -152,7 +152,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
                 max_seconds=late,
                 checkpoint=self._kept(source, run),
             )
-            if isinstance(model, Pruned):
+            if isinstance(model, Pruned) and model.state.kept is not None:
                 cost = source.reduce(partial(model.cost, fit.params), merge=float.__add__)
                 fit = fit._replace(stats=fit.stats._replace(objective=-cost))
             if self.verbose and fit.converged:

@@ -24,7 +24,8 @@ MANY_COLUMNS = 160  # from here on, rows are read as vectors, and centres have g
 MOST_GROUPS = 28  # 4 + 4 + 4 · 28 bytes a row: label, upper and lower bounds
 TILE = 4  # centres that are scored together
 WORTH = 2e7  # multiplications of a pass, below which nothing is to be gained
-LOOKED_AT = 512  # rows that say what bounds would spare
+LOOKED_AT = 192  # rows that say what bounds would spare
+UNLOOKED = 6.0  # passes without a look, for a share of 1 beyond what pays
 
 
 class Patience(NamedTuple):
@@ -62,6 +63,7 @@ class State:
     kept: Kept | None = None
     groups: Groups | None = None
     centers: Doubles | None = None  # of the last pass
+    wait: int = 0  # passes until rows are looked at again
     known: bool = False  # bounds have been through a pass
     over: bool = False  # and have been given up
     met: list[float] = field(default_factory=list)  # rows that were compared with centres in each pass
@@ -113,6 +115,9 @@ class Pruned(Lloyd):
         state = self.state
         if self.patience is ALWAYS or state.over or self.patience.begin < 0 or before is None:
             return self.patience is ALWAYS
+        if state.wait > 0:
+            state.wait -= 1
+            return False
         if state.groups is None:
             state.groups = self._groups(params, block)
         some = MemorySource(block).take(np.arange(0, block.n, 1 + block.n // LOOKED_AT))
@@ -123,7 +128,9 @@ class Pruned(Lloyd):
         order, first, _ = state.groups
         lower = np.minimum.reduceat(apart[:, order], first[:-1], axis=1)
         drift = np.maximum.reduceat(np.linalg.norm(params - before, axis=1)[order], first[:-1])
-        return float(np.mean(lower - 2 * drift <= nearest[:, None])) <= self.patience.begin
+        beyond = float(np.mean(lower - 2 * drift <= nearest[:, None])) - self.patience.begin
+        state.wait = int(UNLOOKED * max(beyond, 0.0))
+        return beyond <= 0
 
     def _groups(self, params: Doubles, block: Block) -> Groups:
         return groups(params, min(MOST_GROUPS, -(-self.K // TILE)) if block.d >= MANY_COLUMNS else 1)

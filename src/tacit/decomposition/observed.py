@@ -8,7 +8,7 @@ Jordan 1994, "Supervised learning from incomplete data via an EM approach").
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def patterns(x: Floats) -> Iterator[Pattern]:
         yield Pattern(rows, np.flatnonzero(~one), np.flatnonzero(one))
 
 
-def log_prob_observed(covariances: Doubles, means: Doubles, x: Floats) -> Doubles:
+def log_prob_observed(covariances: Any, means: Any, x: Floats) -> Doubles:
     """log N(x_o; μ_ko, Σ_koo) [b, K]; 0 for a row without cells."""
     out = np.zeros((len(x), len(means)))
     for rows, o, _ in patterns(x):
@@ -93,7 +93,7 @@ def expected_sums(covariances: Doubles, means: Doubles, x: Floats, r: Floats) ->
     return ExpectedSums(r.sum(axis=0, dtype=np.float64), first, second, hidden)
 
 
-def filled(covariances: Doubles, means: Doubles, x: Floats, r: Floats) -> Doubles:
+def filled(covariances: Any, means: Any, x: Floats, r: Floats) -> Doubles:
     """Σ_k r_k E[x | x_o, k] [b, d]: the rows with expected values in their gaps."""
     out = np.array(x, dtype=np.float64)
     for rows, o, m in patterns(x):

@@ -143,14 +143,13 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         n, d = source.shape
         if gaps:
             k = self._count(n, d)
-            found = by_gaps(source, self.scale, k, 0 if self.random_state is None else self.random_state)
+            found: Spectrum = by_gaps(source, self.scale, k, 0 if self.random_state is None else self.random_state)
             self._keep(found, n, k, d, source.take(np.arange(1)).dtype)
             return source
         some = source.take(np.arange(0, n, -(-n // 512)))
         rows = n if some.weight is None else rows_stood_for(source)
         rank = min(rows, d)
         k = self._count(rows, d)
-        found = None
         if self._block(rows, d, k, some):
             mean, variance, _ = column_moments(source, some)
             scale = deviations(variance) if self.scale else None

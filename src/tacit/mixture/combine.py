@@ -56,7 +56,7 @@ def combine(model: GaussianMixture, X: Any, n_groups: int, *, sample_weight: Any
     if not 1 <= n_groups <= K:
         raise ArgumentError(f"n_groups must be from 1 to the {K} components of the model. Got {n_groups!r} instead.")
     w = np.ones(n) if sample_weight is None else np.asarray(sample_weight, np.float64)
-    units = [(k,) for k in range(K)]
+    units: list[tuple[int, ...]] = [(k,) for k in range(K)]
     entropy = np.zeros(K)
     kept = units
     while True:

@@ -20,6 +20,7 @@ from .search import Candidate, candidate, feature_space, seeds, splits
 
 LINKED = 2000  # rows that are linked to a tree, as starts
 PATIENCE = 3  # numbers of components beyond the best
+SPARE = 2  # rows beyond the columns that a component must hold, or it is a spike of the likelihood on a few rows
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class Gaussians:
                 break
             fewer = found[-1].params if found and found[-1].n_components == K - 1 else None
             found.append(self._fit(source, K, criterion, space, rng, fewer, (groupings or {}).get(K, ())))
-            values = [getattr(c, criterion) for c in found]
-            if len(found) - 1 - int(np.argmin(values)) >= PATIENCE:
+            best = min(range(len(found)), key=lambda i: worth(found[i], criterion, n, source.shape[1]))
+            if len(found) - 1 - best >= PATIENCE:
                 break
         return found
 
@@ -86,12 +87,18 @@ class Gaussians:
         if criterion == "icl" and K > 1:
             on += [fit.params for fit in sorted(short[2:], key=lambda f: candidate(model, source, f.params).icl)[:2]]
         ended = (candidate(model, source, run(params, max_iter=self.max_iter).params) for params in on)
-        return min(ended, key=lambda c: float(getattr(c, criterion)))
+        return min(ended, key=lambda c: worth(c, criterion, source.total, source.shape[1]))
 
     def labels(self, c: Candidate, source: MemorySource) -> Array:
         """The likeliest component of each row [n]."""
         model = Mixture(c.n_components, Gaussian(self.kind, self.reg_covar))
         return np.asarray(source.map(partial(model.labels, c.params)))
+
+
+def worth(c: Candidate, criterion: str, n: float, d: int) -> tuple[bool, float]:
+    """What a candidate is judged by, lower for better: first whether some component starves."""
+    starved = c.n_components > 1 and n * float(np.exp(c.params.log_weights.min())) < d + SPARE
+    return starved, float(getattr(c, criterion))
 
 
 def _rows(r: Doubles, block: Block) -> Doubles:

@@ -18,6 +18,7 @@ from .gaussian import GaussianMixture
 STEPS, TOL = 300, 1e-3  # of the ascent; of the least deviation, below which a step is none
 ROWS = 1024  # that climb together
 BETWEEN = 31  # places looked at on the way from mode to mode
+NEIGHBOURS, LINKED = 8, 5000  # of a row; rows whose neighbours are looked for
 
 
 class Modal(NamedTuple):
@@ -46,8 +47,9 @@ def modal(model: GaussianMixture, X: Any, n_groups: int | None = None) -> Modal:
 
         Σ_i max(0, 1 - p(pass) / p(x_i)) / n     over its rows,
 
-    is least joins that other one (Müller and Sawitzki 1991 call excess mass what makes a mode one). The pass is looked
-    for on straight lines between modes. Groups are numbered from the largest.
+    is least joins that other one (Müller and Sawitzki 1991 call excess mass what makes a mode one). The pass is the
+    highest of what is found on the straight line between two modes and between neighbouring rows of the two hills, as a
+    crescent's hills need (Chazal, Guibas, Oudot and Skraba 2013). Groups are numbered from the largest.
 
     Raises ``ArgumentError`` for more groups than there are modes.
 
@@ -66,7 +68,7 @@ def modal(model: GaussianMixture, X: Any, n_groups: int | None = None) -> Modal:
         raise ArgumentError(f"n_groups must be from 1 to the {m} modes of the density. Got {n_groups!r} instead.")
     at = _nearest(model, climb(model, x), modes)
     height = model.score_samples(x).astype(np.float64)
-    passes = _passes(model, modes)
+    passes = np.maximum(_passes(model, modes), _between_rows(model, x, at, height, m))
     groups, lost = [[i] for i in range(m)], np.zeros(max(m - 1, 0))
     kept = [list(g) for g in groups]
     while len(groups) > 1:
@@ -139,6 +141,23 @@ def _distinct(model: GaussianMixture, tops: Doubles) -> Doubles:
         if not any(apart[i, j] < 1e-6 for j in kept):
             kept.append(int(i))
     return tops[kept]
+
+
+def _between_rows(model: GaussianMixture, x: Doubles, at: Array, height: Doubles, m: int) -> Doubles:
+    """log p of the highest step from a row of one hill to a near one of another [m, m]: of its ends and its middle."""
+    from scipy.spatial import cKDTree
+
+    rows = np.linspace(0, len(x) - 1, min(len(x), LINKED)).astype(int)
+    spread = np.maximum(x.std(axis=0), 1e-300)
+    near = cKDTree(x[rows] / spread).query(x[rows] / spread, k=min(NEIGHBOURS + 1, len(rows)))[1].reshape(len(rows), -1)
+    i, j = np.repeat(rows, near.shape[1]), rows[near.ravel()]
+    across = at[i] != at[j]
+    i, j = i[across], j[across]
+    out = np.full((m, m), -np.inf)
+    if len(i):
+        middle = model.score_samples((x[i] + x[j]) / 2).astype(np.float64)
+        np.maximum.at(out, (at[i], at[j]), np.minimum(np.minimum(height[i], height[j]), middle))
+    return np.maximum(out, out.T)
 
 
 def _passes(model: GaussianMixture, modes: Doubles) -> Doubles:

@@ -35,8 +35,9 @@ def cloud_bic(source: MemorySource, most: int, reg_covar: float, rng: np.random.
     log p(x) = Σ_j log p_j(x_j) + log c(F_1(x_1), ..., F_d(x_d))
 
     with c = 1 over columns of any shape, or c the copula of a normal or of a t over columns with one mode each
-    (McNeil, Frey and Embrechts 2005, section 5.1). A margin is a mixture of up to ``most`` Gaussians of the column, or
-    of the power of it that is most like a normal (Box and Cox 1964; Yeo and Johnson 2000), so that skew is no group.
+    (McNeil, Frey and Embrechts 2005, section 5.1); or p(x) a multivariate t. A margin is a mixture of up to ``most``
+    Gaussians of the column, or of the power of it that is most like a normal (Box and Cox 1964; Yeo and Johnson 2000),
+    so that skew is no group.
     """
     x, w = np.asarray(source.block.x, np.float64), source.weight
     n, d = float(w.sum()), x.shape[1]
@@ -50,7 +51,7 @@ def cloud_bic(source: MemorySource, most: int, reg_covar: float, rng: np.random.
     R = positive(correlations(scores, w))
     fits = [-2 * float(w @ normal_copula(scores, R))]
     fits += [-2 * float(w @ t_copula(scores, R, ν)) + np.log(max(n, 1.0)) for ν in FREEDOM]
-    return float(min(apart, joined + min(fits)))
+    return float(min(apart, joined + min(fits), t_bic(x, w)))
 
 
 def margins(x: Doubles, w: Doubles, most: int, reg_covar: float, rng: np.random.Generator) -> list[Margin]:
@@ -112,7 +113,28 @@ def t_copula(z: Doubles, R: Doubles, ν: float) -> Doubles:
     square = np.einsum("ij,jk,ik->i", y, np.linalg.inv(R), y)
     constant = gammaln((ν + d) / 2) + (d - 1) * gammaln(ν / 2) - d * gammaln((ν + 1) / 2)
     out: Doubles = constant - 0.5 * np.linalg.slogdet(R)[1] - (ν + d) / 2 * np.log1p(square / ν)
-    return out + (ν + 1) / 2 * np.log1p(y * y / ν).sum(axis=1)
+    out += (ν + 1) / 2 * np.log1p(y * y / ν).sum(axis=1)
+    return out
+
+
+def t_bic(x: Doubles, w: Doubles, steps: int = 40) -> float:
+    """The least BIC of one multivariate t, by EM for some ν (Lange, Little and Taylor 1989, section 3)."""
+    n, d = float(w.sum()), x.shape[1]
+    best = np.inf
+    for ν in FREEDOM:
+        u, size = np.ones(len(x)), 0.0
+        for _ in range(steps):
+            μ = (w * u) @ x / (w @ u)
+            v = x - μ
+            Σ = ((w * u)[:, None] * v).T @ v / n
+            Σ += 1e-9 * np.diag(np.maximum(np.diag(Σ), 1e-300))
+            L = np.linalg.cholesky(Σ)
+            squares = np.square(np.linalg.solve(L, v.T)).sum(axis=0)
+            u, size = (ν + d) / (ν + squares), 2 * float(np.log(np.diag(L)).sum())
+        constant = gammaln((ν + d) / 2) - gammaln(ν / 2) - 0.5 * d * np.log(ν * np.pi) - 0.5 * size
+        log_likelihood = n * constant - (ν + d) / 2 * float(w @ np.log1p(squares / ν))
+        best = min(best, -2 * log_likelihood)
+    return float(best + (d + d * (d + 1) / 2 + 1) * np.log(max(n, 1.0)))
 
 
 def grain(column: Doubles) -> float:

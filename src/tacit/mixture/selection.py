@@ -18,14 +18,13 @@ from ..rng import generator
 from ..typing import Seed
 from .families.gaussian import CovarianceType, Gaussian
 from .gaussian import GaussianMixture
-from .gaussians import Gaussians, linked
+from .gaussians import Gaussians, linked, worth
 from .mixture import Mixture
 from .one_cloud import cloud_bic, grain
 from .search import Candidate
 
 CRITERIA = ("bic", "aic", "icl", "held_out")
 SIMPLER: tuple[CovarianceType, ...] = ("spherical", "diag", "tied", "full")
-STRONG = 10.0  # BIC by which one cloud must be better than groups
 
 
 class Tried(NamedTuple):
@@ -70,12 +69,14 @@ def select(
     clearly turned. ``criterion`` is "bic", "aic", "icl" or "held_out" (the log-likelihood of a fifth of the rows). Each
     number starts from k-means, from a cut of Ward's tree in whitened coordinates, from the groups of the simpler
     covariances, and from the mixture of one component less with one of its largest divided, so that long groups are
-    found as well as round ones. With ``one_cloud`` more than one component is only kept, where one was to be had, if a
-    single cloud does not explain the rows better, by 10 units of BIC: columns that know nothing of each other, or
-    columns with one mode each, however skewed, joined by the copula of a normal or a t (see ``cloud_bic``). So noise,
-    shuffled or skewed columns and one Gaussian answer 1.
+    found as well as round ones. With ``one_cloud`` more than one component is only kept, where one was to be had, if no
+    single cloud has a lower BIC: columns that know nothing of each other, columns with one mode each, however skewed,
+    joined by the copula of a normal or a t, or a multivariate t (see ``cloud_bic``). So noise, shuffled, skewed or
+    heavy-tailed columns and one Gaussian answer 1.
 
-    Where all columns are rounded, ``reg_covar`` is at least the variance of that rounding.
+    A component that holds fewer rows than there are columns, and two, is a spike of the likelihood: such mixtures are
+    chosen only where there is no other. Where all columns are rounded, ``reg_covar`` is at least the variance of that
+    rounding.
 
     Raises ``ArgumentError`` for an unknown criterion or covariance.
 
@@ -109,13 +110,18 @@ def select(
             for c in gaussians.path(learn, counts, "bic" if held else criterion, rng, groupings):
                 groupings.setdefault(c.n_components, []).append(gaussians.labels(c, learn))
                 tried.append((Tried(kind, c.n_components, c.bic, c.aic, c.icl, _unseen(kind, c, test)), c))
-        best, chosen = min(tried, key=lambda pair: getattr(pair[0], criterion))
+        d, least = rows.shape[1], "bic" if held else criterion
+
+        def judged(pair: tuple[Tried, Candidate]) -> tuple[bool, float]:
+            return worth(pair[1], least, learn.total, d)[0], float(getattr(pair[0], criterion))
+
+        best, chosen = min(tried, key=judged)
         alone = [pair for pair in tried if pair[0].n_components == 1]
         cloud = None
         if one_cloud and alone and chosen.n_components > 1:
             cloud = cloud_bic(learn, max_components, reg_covar, rng)
-            if cloud < chosen.bic - STRONG:
-                best, chosen = min(alone, key=lambda pair: getattr(pair[0], criterion))
+            if cloud < chosen.bic:
+                best, chosen = min(alone, key=judged)
         model = GaussianMixture(best.n_components, covariance_type=best.covariance_type, reg_covar=reg_covar)  # type: ignore[arg-type]
         start = GaussianMixture(best.n_components, covariance_type=best.covariance_type, reg_covar=reg_covar)  # type: ignore[arg-type]
         θ = chosen.params.theta
