@@ -157,7 +157,7 @@ def _between_rows(model: GaussianMixture, x: Doubles, at: Array, height: Doubles
     if len(i):
         middle = model.score_samples((x[i] + x[j]) / 2).astype(np.float64)
         np.maximum.at(out, (at[i], at[j]), np.minimum(np.minimum(height[i], height[j]), middle))
-    return np.maximum(out, out.T)
+    return np.asarray(np.maximum(out, out.T), np.float64)
 
 
 def _passes(model: GaussianMixture, modes: Doubles) -> Doubles:
