@@ -43,9 +43,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         save(self, path)
 
     def _learned(self) -> dict[str, Any]:
-        """What ``fit`` learned, in a form that ``save`` can write."""
+        """What ``fit`` learned, in a form that ``save`` can write: answers for rows that are elsewhere stay there."""
         parameters = self.get_params(deep=False)
-        return {k: v for k, v in vars(self).items() if k not in parameters}
+        return {k: v for k, v in vars(self).items() if k not in parameters and not hasattr(v, "__dask_graph__")}
 
     def _restore(self, learned: dict[str, Any]) -> None:
         """Take up what ``_learned`` gave."""

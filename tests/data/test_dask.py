@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from tacit import PCA, GaussianMixture, KMeans, as_source
+from tacit import PCA, GaussianMixture, KMeans, as_source, load
 from tacit.cluster.kmeans import Lloyd
 from tacit.em import em
 from tacit.errors import InputError
@@ -242,3 +242,11 @@ def test_a_worker_killed_in_the_middle_of_a_fit_changes_nothing(X: Array, operat
     assert max(passes) > 3  # it went on after the worker had died
     np.testing.assert_allclose(theirs.params, ours.params, rtol=1e-9)
     assert theirs.n_iter == ours.n_iter
+
+
+def test_a_model_of_rows_elsewhere_is_saved_without_their_labels(X: Array, tmp_path: Path) -> None:
+    model = KMeans(3, random_state=0).fit(da.from_array(X, chunks=(500, 3)))
+    model.save(tmp_path / "m")
+    back = load(tmp_path / "m")
+    assert not hasattr(back, "labels_")
+    np.testing.assert_array_equal(back.predict(X), model.labels_)

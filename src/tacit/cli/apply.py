@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
+from ..errors import InputError
 from . import tables
 from .console import AsJson, ModelPath, Output, TablePath, answers, load, out
 from .fit import describe, print_facts
@@ -32,11 +36,12 @@ def predict(
     """The group of every row, as a column `group`."""
     tables.check_output(output, ".csv", ".parquet")
     fitted = load(model, "predict_proba" if proba else "predict")
-    rows = tables.rows_for(fitted, table)
-    answer: dict[str, Any] = {"group": fitted.predict(rows)}
-    if proba:
-        answer |= {f"group_{k}": p for k, p in enumerate(fitted.predict_proba(rows).T)}
-    tables.write(_answer(answer, table, append), output, as_json)
+
+    def ask(rows: Any) -> dict[str, Any]:
+        groups = {f"group_{k}": p for k, p in enumerate(fitted.predict_proba(rows).T)} if proba else {}
+        return {"group": fitted.predict(rows)} | groups
+
+    _tell(fitted, table, output, append, as_json, ask)
 
 
 def transform(
@@ -49,9 +54,8 @@ def transform(
     """The coordinates of every row: PCA's components, k-means' distances to its centres."""
     tables.check_output(output, ".csv", ".parquet")
     fitted = load(model, "transform")
-    z = fitted.transform(tables.rows_for(fitted, table))  # [n, q]
-    answer = dict(zip((str(name) for name in fitted.get_feature_names_out()), z.T, strict=True))
-    tables.write(_answer(answer, table, append), output, as_json)
+    names = [str(name) for name in fitted.get_feature_names_out()]
+    _tell(fitted, table, output, append, as_json, lambda rows: dict(zip(names, fitted.transform(rows).T, strict=True)))
 
 
 def score(
@@ -66,11 +70,10 @@ def score(
     tables.check_output(output, ".csv", ".parquet")
     each = rows or append or output is not None
     fitted = load(model, "score_samples" if each else "score")
-    x = tables.rows_for(fitted, table)
     if each:
-        tables.write(_answer({"score": fitted.score_samples(x)}, table, append), output, as_json)
+        _tell(fitted, table, output, append, as_json, lambda rows: {"score": fitted.score_samples(rows)})
         return
-    value = float(fitted.score(x))
+    value = float(fitted.score(tables.rows_for(fitted, table)))
     if as_json:
         tables.print_json({"score": value})
     else:
@@ -98,10 +101,12 @@ def impute(model: ModelPath, table: TablePath, output: Output = None, as_json: A
     """The table with its gaps filled by what the model finds most likely there."""
     tables.check_output(output, ".csv", ".parquet")
     fitted = load(model, "impute")
-    filled = fitted.impute(tables.rows_for(fitted, table))
-    whole = tables.beside(table, {})
-    answer = {name: (filled if name in filled.column_names else whole)[name] for name in whole.column_names}
-    tables.write(_answer(answer, table, append=False), output, as_json)
+
+    def ask(rows: Any) -> dict[str, Any]:
+        filled = fitted.impute(rows)
+        return {name: filled[name] for name in filled.column_names}
+
+    _tell(fitted, table, output, True, as_json, ask, instead=True)
 
 
 def info(model: ModelPath, as_json: AsJson = False) -> None:
@@ -115,10 +120,35 @@ def info(model: ModelPath, as_json: AsJson = False) -> None:
     out.print(f"answers: {', '.join(facts['answers'])}", highlight=False)
 
 
-def _answer(columns: dict[str, Any], table: str, append: bool) -> Any:
+def _tell(
+    fitted: Any,
+    path: str,
+    output: Path | None,
+    append: bool,
+    as_json: bool,
+    ask: Callable[[Any], dict[str, Any]],
+    instead: bool = False,
+) -> None:
+    """What a model says of the rows at a path, beside their own columns or ``instead`` of those of the same name."""
     import pyarrow as pa
 
-    return tables.beside(table, columns) if append else pa.table(columns)
+    from ..data.answers import write_answers
+    from ..data.files import is_large
+
+    if not is_large(path):
+        answer = ask(tables.rows_for(fitted, path))
+        tables.write(tables.beside(path, answer, instead) if append else pa.table(answer), output, as_json)
+        return
+    if output is None or output.suffix != ".parquet":
+        raise InputError(f"{path} is read in parts, and what is said of its rows is written so: -o ANSWERS.parquet")
+
+    def said(part: Any) -> Any:
+        own = () if instead or not append else part.column_names
+        answer = ask(tables.rows_for(fitted, part))
+        return pa.table({f"tacit_{name}" if name in own else name: cells for name, cells in answer.items()})
+
+    n = write_answers(output, path, append=append, said=said)
+    out.print(f"{n:,} rows to {escape(str(output))}", highlight=False)
 
 
 def _drawn(drawn: Any, fitted: Any) -> Any:

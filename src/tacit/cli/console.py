@@ -21,7 +21,10 @@ out = Console(soft_wrap=True, emoji=False)
 err = Console(stderr=True, soft_wrap=True, emoji=False)
 
 TablePath = Annotated[
-    str, typer.Argument(metavar="TABLE", help="A file (.csv .parquet .xlsx .jsonl .npy .npz) or sample:NAME.")
+    str,
+    typer.Argument(
+        metavar="TABLE", help="A file (.csv .parquet .xlsx .jsonl .npy .npz), a folder of .parquet, or sample:NAME."
+    ),
 ]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model written by [bold]tacit fit[/bold].")]
 Types = Annotated[
@@ -30,6 +33,10 @@ Types = Annotated[
 Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", metavar="FILE", help="A .csv or .parquet file; CSV to stdout if absent."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option("--scheduler", metavar="tcp://HOST:PORT", help="A Dask scheduler, whose workers read the table."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON to stdout.")]
 Seed = Annotated[int, typer.Option("--seed", "--random-state", min=0, help="Seed of every random choice.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from rich.markup import escape
 
 from ..errors import DataNotice
 from . import tables
-from .console import Seed, TablePath, Types, fail, out, progress
+from .console import Scheduler, Seed, TablePath, Types, fail, out, progress
 
 EXAMPLES = "tacit explore people.csv -o people.html --types age=number,zip=category --no-rows"
 _SAY = {
@@ -33,11 +34,13 @@ def explore(
     types: Types = None,
     no_rows: Annotated[bool, typer.Option("--no-rows", help="Put no row of the table into the page.")] = False,
     max_groups: Annotated[int, typer.Option(min=1, help="The most groups to look for.")] = 12,
+    scheduler: Scheduler = None,
     seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON to stdout, beside the page.")] = False,
 ) -> None:
     """Show what is in a table that nobody labelled: columns, gaps, groups, a map, unlikely rows, as one page.
 
+    Of a folder of .parquet, .arrow or .csv files, or of one too large to be held, rows drawn at random are looked at.
     A folder of pictures, or an array file of them ([bold]images.npz[/bold]), gets a page of its own kind: a map, what a
     short code keeps, the least typical.
     """
@@ -47,7 +50,7 @@ def explore(
     from ..data.pictures import holds_pictures
     from ..persist import whole
 
-    if holds_pictures(table):
+    if scheduler is None and holds_pictures(table):
         if no_rows:
             fail("a page of pictures shows pictures: --no-rows is for tables")
         _pictures(table, output, seed, as_json)
@@ -59,9 +62,16 @@ def explore(
         kinds = parse_types(types) if types else None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataNotice)  # the page says them
-            found = tacit.explore(
-                table, types=kinds, max_components=max_groups, rows=not no_rows, random_state=seed, progress=tell
-            )
+            with tables.on_cluster(table, scheduler, numbers=False) if scheduler else nullcontext(table) as rows:
+                found = tacit.explore(
+                    rows,
+                    types=kinds,
+                    max_components=max_groups,
+                    rows=not no_rows,
+                    random_state=seed,
+                    progress=tell,
+                    name=Path(table).name if scheduler else None,
+                )
             with whole(output) as path:
                 found.save(path)
     if as_json:

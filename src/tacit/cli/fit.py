@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from ..errors import InputError
 from . import tables
-from .console import AsJson, Seed, TablePath, Types, out, progress
+from .console import AsJson, Scheduler, Seed, TablePath, Types, out, progress
 
 app = typer.Typer(no_args_is_help=True, help="Fit a model to a table and save it.")
 
@@ -122,6 +123,7 @@ def kmeans(
     max_iter: Annotated[int, typer.Option(min=1, help="Most steps of a start.")] = 300,
     tol: Annotated[float, typer.Option(min=0, help="Stop when the centres move less than this.")] = 1e-4,
     metric: Annotated[Metric, typer.Option(help="Distance.")] = Metric.euclidean,
+    scheduler: Scheduler = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -132,7 +134,7 @@ def kmeans(
     model = KMeans(
         n_clusters, init=init.value, n_init=runs, max_iter=max_iter, tol=tol, metric=metric.value, random_state=seed
     )
-    _fit(model, table, output, columns, types, as_json)
+    _fit(model, table, output, columns, types, scheduler, as_json)
 
 
 @app.command(epilog="tacit fit pca sample:digits -o digits.tacit --n-components 0.9")
@@ -147,6 +149,7 @@ def pca(
     scale: Annotated[bool, typer.Option("--scale", help="Give every column unit variance first.")] = False,
     whiten: Annotated[bool, typer.Option("--whiten", help="Give every coordinate unit variance.")] = False,
     svd_solver: Annotated[Solver, typer.Option(help="How it is computed.")] = Solver.auto,
+    scheduler: Scheduler = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -157,7 +160,7 @@ def pca(
     if n_components not in (None, "mle"):
         size = _number(n_components, int if n_components.isdigit() else float, "--n-components")
     model = PCA(size, scale=scale, whiten=whiten, svd_solver=svd_solver.value, random_state=seed)
-    _fit(model, table, output, columns, types, as_json)
+    _fit(model, table, output, columns, types, scheduler, as_json)
 
 
 @app.command(epilog="tacit fit gmm sample:wine -o wine.tacit --n-components 3 --covariance-type diag")
@@ -173,6 +176,7 @@ def gmm(
     max_iter: Annotated[int, typer.Option(min=1, help="Most steps of a start.")] = 100,
     n_init: Annotated[int, typer.Option(min=1, help="Starts, of which the best is kept.")] = 1,
     init_params: Annotated[Start, typer.Option(help="Where the components start.")] = Start.kmeans,
+    scheduler: Scheduler = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -189,7 +193,7 @@ def gmm(
         init_params=init_params.value,
         random_state=seed,
     )
-    _fit(model, table, output, columns, types, as_json)
+    _fit(model, table, output, columns, types, scheduler, as_json)
 
 
 @app.command(epilog="tacit fit joint sample:tips -o tips.tacit")
@@ -213,6 +217,7 @@ def joint(
     max_iter: Annotated[int, typer.Option(min=1, help="Most steps of a start.")] = 200,
     smoothing: Annotated[float, typer.Option(min=0, help="Rows that every part starts with.")] = 1.0,
     reg: Annotated[float, typer.Option(min=0, help="Least variance of a part, as a share of the column's.")] = 1e-3,
+    scheduler: Scheduler = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -235,14 +240,13 @@ def joint(
         reg=reg,
         random_state=seed,
     )
-    rows = tables.read(table, types, columns)
-    with progress(_PHASES) as tell:
+    with tables.mixed(table, types, columns, scheduler) as (rows, n), progress(_PHASES) as tell:
         model._fit(rows, tell=tell)
     if as_json:
         _finish(model, output, as_json)
         return
     model.save(output)
-    for line in _joint_in_words(model, rows.n, output):
+    for line in _joint_in_words(model, n, output):
         out.print(escape(line), highlight=False)
 
 
@@ -428,11 +432,26 @@ def _number(text: str, kind: type[int] | type[float], option: str) -> int | floa
         raise typer.BadParameter(f"{text!r} is not a number", param_hint=option) from None
 
 
-def _fit(model: Any, path: str, output: Path, columns: str | None, types: str | None, as_json: bool) -> None:
+def _fit(
+    model: Any, path: str, output: Path, columns: str | None, types: str | None, scheduler: str | None, as_json: bool
+) -> None:
+    from ..data.files import is_large
+
     tables.check_output(output)
-    table = tables.numbers(tables.read(path, types, columns))
-    model.fit(tables.frame(table))
-    model.schema_ = table.schema  # kinds and units travel with the model
+    if scheduler is not None:
+        if types or columns:
+            raise InputError(
+                "--types and --columns are for tables that this machine reads, and --scheduler names others"
+            )
+        with tables.on_cluster(path, scheduler, numbers=True) as there:
+            model.fit(there)
+    elif is_large(path):
+        rows, model.schema_ = tables.on_disk(path, types, columns)
+        model.fit(rows)
+    else:
+        table = tables.numbers(tables.read(path, types, columns))
+        model.fit(tables.frame(table))
+        model.schema_ = table.schema  # kinds and units travel with the model
     _finish(model, output, as_json)
 
 

@@ -7,6 +7,8 @@ import math
 import os
 import sys
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,25 +28,34 @@ def read(path: str, types: str | None = None, columns: str | None = None) -> Tab
     table = Table.read(path, types=parse_types(types) if types else None)
     if columns is None:
         return table
+    return table.conform(Schema(tuple(table.schema[name] for name in _chosen(path, columns, table.names))))
+
+
+def _chosen(path: str, columns: str, there: Sequence[str]) -> list[str]:
+    """The columns that somebody typed."""
     names = [name.strip() for name in columns.split(",")]
     for name in names:
-        if name not in table.names:
-            raise InputError(f"{path} has no column {name!r}; it has {', '.join(table.names)}")
-    return table.conform(Schema(tuple(table.schema[name] for name in names)))
+        if name not in there:
+            raise InputError(f"{path} has no column {name!r}; it has {', '.join(there)}")
+    return names
 
 
 def numbers(table: Table) -> Table:
     """The numeric columns, for models that learn from numbers alone; a notice lists what is left out."""
     from ..data.schema import Schema
 
-    numeric = table.schema.numeric
-    left = ", ".join(f"{c.name} ({c.kind})" for c in table.schema.columns if c not in numeric)
+    return table.conform(Schema(_numeric(table.schema.columns)))
+
+
+def _numeric(columns: Sequence[Any]) -> tuple[Any, ...]:
+    numeric = tuple(c for c in columns if c.kind.numeric)
+    left = ", ".join(f"{c.name} ({c.kind})" for c in columns if c not in numeric)
     if not numeric:
         raise InputError(f"this model learns from numbers, and the table has none: {left}")
     if left:
         message = f"this model learns from numbers; left out: {left} (overrule with --types, or: tacit fit joint)"
         warnings.warn(message, DataNotice, stacklevel=2)
-    return table.conform(Schema(numeric))
+    return numeric
 
 
 def frame(table: Table) -> pa.Table:
@@ -54,10 +65,77 @@ def frame(table: Table) -> pa.Table:
     return pa.table(dict(zip((c.name for c in table.schema.numeric), table.block.x.T, strict=True)))
 
 
-def rows_for(model: Any, path: str) -> Any:
-    """The rows at ``path`` as ``model`` takes them: its columns by name, of the kinds and levels they had at fit."""
+def on_disk(path: str, types: str | None, columns: str | None) -> tuple[Any, Any]:
+    """The numbers at a path that is too large to be held, read in parts, and what their columns are."""
+    from ..data.files import scan
+    from ..data.parts import TableParts
+    from ..data.schema import Schema
+    from ..data.table import parse_types
+
+    schema = TableParts(path, parse_types(types) if types else None).schema
+    names = schema.names if columns is None else _chosen(path, columns, schema.names)
+    wanted = _numeric([schema[name] for name in names])
+    return scan(path, columns=[c.name for c in wanted]), Schema(wanted)
+
+
+@contextmanager
+def on_cluster(path: str, address: str, numbers: bool) -> Iterator[Any]:
+    """The table at ``path``, as the workers of a Dask cluster see it; its numeric columns alone if so asked."""
+    import dask.dataframe as dd
+    from distributed import Client
+
+    from ..data.readers import existing
+
+    folder = Path(path).expanduser()
+    files = (
+        sorted(str(f) for f in folder.iterdir() if f.name[0] not in "._") if folder.is_dir() else [str(existing(path))]
+    )
+    kind = Path(files[0]).suffix.lower() if files else ""
+    read = {".parquet": dd.read_parquet, ".csv": dd.read_csv}.get(kind)
+    if read is None:
+        raise InputError(f"{path}: a cluster reads .parquet and .csv files, or folders of one of these")
+    try:
+        client = Client(address, timeout="5s")
+    except (OSError, ValueError) as error:
+        raise InputError(f"there is no Dask scheduler at {address}: {str(error).splitlines()[0]}") from None
+    with client:
+        frame = read(files)
+        if numbers:
+            kept = [str(c) for c in frame.columns if frame.dtypes[c].kind in "biuf"]
+            left = ", ".join(str(c) for c in frame.columns if str(c) not in kept)
+            if not kept:
+                raise InputError(f"this model learns from numbers, and the table has none: {left}")
+            if left:
+                warnings.warn(f"this model learns from numbers; left out: {left}", DataNotice, stacklevel=2)
+            frame = frame[kept]
+        yield frame
+
+
+@contextmanager
+def mixed(path: str, types: str | None, columns: str | None, scheduler: str | None = None) -> Iterator[tuple[Any, int]]:
+    """The table at a path for a model of all kinds of columns, wherever it is read, and how many rows it has."""
+    from ..data.parts import in_parts
+    from ..data.table import parse_types
+
+    kinds = parse_types(types) if types else None
+    if scheduler is not None:
+        with on_cluster(path, scheduler, numbers=False) as frame:
+            there = in_parts(frame, kinds)
+            yield there, len(there)
+        return
+    there = in_parts(path, kinds)
+    if there is None:
+        there = read(path, types, columns)
+    elif columns:
+        raise InputError("--columns is for tables in memory: take the other columns out, or --types NAME=identifier")
+    yield there, len(there)
+
+
+def rows_for(model: Any, path: Any) -> Any:
+    """The rows at a path, or of a table, as ``model`` takes them: its columns by name, of the kinds they had at fit."""
     from tacit import JointMixture
 
+    from ..data.files import is_large, scan
     from ..data.schema import Schema
     from ..data.table import Table
 
@@ -65,30 +143,36 @@ def rows_for(model: Any, path: str) -> Any:
         from ..data.pictures import read_pictures
 
         return read_pictures(path).x
+    mixed = isinstance(model, JointMixture) or hasattr(model, "layout_")
+    if is_large(path):  # for what is one number of all rows
+        return path if mixed else scan(path, columns=[str(name) for name in model.feature_names_in_])
     schema = getattr(model, "schema_", None)
     if schema is None:  # fitted in Python, to an array or a data frame
         names = [str(name) for name in getattr(model, "feature_names_in_", ())]
         table = read(path)
         missing = ", ".join(name for name in names if name not in table.names)
         if missing:
-            raise SchemaError(f"{path} lacks columns that the model was fitted to: {missing}")
+            raise SchemaError(f"the table lacks columns that the model was fitted to: {missing}")
         if names:
             table = Table.read(path, types=dict.fromkeys(names, "number"))
         schema = Schema(tuple(table.schema[name] for name in names) or table.schema.numeric)
     table = Table.conform(path, schema)
-    mixed = isinstance(model, JointMixture) or hasattr(model, "layout_")
     return table if mixed else frame(table)
 
 
-def beside(path: str, answer: dict[str, Any]) -> pa.Table:
-    """The table at ``path`` as it came, and the columns of ``answer`` after it."""
+def beside(path: str, answer: dict[str, Any], instead: bool = False) -> pa.Table:
+    """The table at ``path`` as it came, and the columns of ``answer`` after it, or ``instead`` of those it has."""
     from ..data.table import Table
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataNotice)
         found = Table.read(path).frame
     for name, values in answer.items():
-        found = found.append_column(name if name not in found.column_names else f"tacit_{name}", [values])
+        at = found.column_names.index(name) if name in found.column_names else -1
+        if instead and at >= 0:
+            found = found.set_column(at, name, values)
+        else:
+            found = found.append_column(name if at < 0 else f"tacit_{name}", [values])
     return found
 
 

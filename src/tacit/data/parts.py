@@ -128,11 +128,13 @@ def in_parts(X: object, types: Mapping[str, str] | None = None, schema: Schema |
     if is_large(X):
         path: Any = X
         return TableParts(path, types, schema)
-    if type(X).__module__.startswith("dask") and hasattr(X, "to_delayed") and hasattr(X, "columns"):
-        from .dask import DaskTable
+    if not (type(X).__module__.startswith(("dask", "tacit.data.dask")) and hasattr(X, "columns")):
+        return None
+    from .dask import DaskSource, DaskTable
 
-        return DaskTable(X, types, schema)
-    return None
+    if isinstance(X, DaskTable):
+        return X if schema is None else DaskTable(X.X, schema=schema)
+    return None if isinstance(X, DaskSource) else DaskTable(X, types, schema)
 
 
 class Through(Source):

@@ -25,10 +25,12 @@ class Pictures(NamedTuple):
 
 
 def holds_pictures(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is a folder, or an array file whose array is no table: three or four axes."""
+    """Whether a path is a folder without tables, or an array file whose array is none: three or four axes."""
+    from .files import ENDINGS
+
     file = Path(path)
     if file.is_dir():
-        return True
+        return not any(f.suffix.lower() in ENDINGS for f in file.iterdir())
     if file.suffix.lower() not in (".npy", ".npz") or not file.is_file():
         return False
     return any(len(shape) in (3, 4) for _, shape in _shapes(file))
