@@ -29,6 +29,7 @@ from .findings.groups import describe
 from .findings.parts import Parts, binned
 from .findings.relations import closest, relations, ties
 from .findings.selection import decision, opening
+from .findings.silhouettes import silhouettes
 from .findings.synthetic import synthetic
 from .findings.unlikely import ROWS, Joined, Product, judge, unlikely
 from .mixture.condition import grammar_of
@@ -213,7 +214,8 @@ class Exploration:
             "summary": [],
             "table": self._facts(entries, gappy, rows),
             "groups": decision(self.model, len(groups), self._certainty)
-            | {"list": groups, "effects": _effects(sample, effect)},
+            | {"list": groups, "effects": _effects(sample, effect)}
+            | {"silhouette": silhouettes(some, here[pick], generator(self.made["seed"]), least)},
             "map": picture,
             "unlikely": strange,
             "conditional": conditional(

@@ -39,6 +39,7 @@ from .energy import landscape as landscape
 from .energy import learning as learning
 from .groups import criterion as criterion
 from .groups import evidence as evidence
+from .groups import silhouette as silhouette
 from .groups import traits as traits
 from .pictures import codes as codes
 from .pictures import decoded as decoded

@@ -63,6 +63,36 @@ def evidence(findings: Mapping[str, Any]) -> go.Figure:
     return made
 
 
+def silhouette(findings: Mapping[str, Any]) -> go.Figure:
+    """The silhouettes of some rows, sorted within their groups, and their mean."""
+    found = findings["groups"]["silhouette"]
+    bars, ticks, top = [], [], 0.0
+    for g in found["groups"]:
+        m = len(g["values"])
+        height = max(4.0, 100 * g["rows"] / sum(h["rows"] for h in found["groups"]))  # a group's share of the picture
+        bars.append(
+            go.Bar(
+                x=[round(v, 3) for v in g["values"]],
+                y=[round(top + height * (i + 0.5) / m, 3) for i in range(m)],
+                orientation="h",
+                width=height / m,
+                name=f"group {g['number']}",
+                marker={"color": colour(g["number"]), "line": {"width": 0}},
+                hovertemplate=f"group {g['number']}: %{{x:.2f}} (mean {g['mean']:.2f})<extra></extra>",
+            )
+        )
+        ticks.append((top + height / 2, str(g["number"])))
+        top += height + 3
+    made = figure(bars, 320, bargap=0, showlegend=False)
+    made.add_vline(x=found["mean"], line={"color": NEUTRAL, "width": 1, "dash": "dash"})
+    made.update_xaxes(title_text=f"silhouette (mean {found['mean']:.2f})")
+    made.update_yaxes(
+        title_text="group", tickvals=[t for t, _ in ticks], ticktext=[n for _, n in ticks], autorange="reversed",
+        showgrid=False, zeroline=False,
+    )  # fmt: skip
+    return made
+
+
 def traits(findings: Mapping[str, Any]) -> go.Figure:
     """Groups against columns: how far a group's distribution of a column is from that of all other rows."""
     effects = findings["groups"]["effects"]

@@ -118,6 +118,17 @@ def pictures(f: Mapping[str, Any]) -> list[Picture]:
                 "line marks the number chosen. ICL also asks that rows belong clearly to one part.",
             )
         )
+    if groups["silhouette"] and any(g["values"] for g in groups["silhouette"]["groups"]):
+        made.append(
+            Picture(
+                "silhouette",
+                plot.silhouette(f),
+                groups["silhouette"]["words"],
+                "How near a row is to its own group, compared with the nearest other one, over all columns: 1 is in "
+                "the midst of it, 0 between two, below 0 nearer to another. Groups that a few columns tell apart, or "
+                "that are spread out, have low bars and may be real all the same.",
+            )
+        )
     if map_["points"] or (map_["density"] and map_["density"]["x"]):
         made.append(
             Picture(
