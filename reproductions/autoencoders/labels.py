@@ -6,8 +6,10 @@ start.
 Published: 1.28 % test error for three layers with masking noise (Vincent et al. 2010, table 3), 1.30 % (Theano
 tutorial); for one layer of an RBM fine-tuned on 100 / 1,000 / 10,000 / 60,000 labels 81.7 / 93.7 / 97.3 / 98.7 %
 right, against 76.0 / 88.7 / 94.7 / 98.2 % from a random start. One stack is pre-trained a seed; 100 and 1,000 labels
-are drawn five times, and every accuracy is the mean over draws. Trained with bf16 products, on two cores that have
-bf16: pre-training 2 minutes, all labels 2 from each start, the others 3 together; in parts with --minutes.
+are drawn five times, and every accuracy is the mean over draws. Fine-tuning masks a quarter of the pixels anew in each
+batch, from either start: on train[50000:] 1.60 % wrong at a learning rate of 3e-4 from all labels, 1.43 % at 1e-3.
+Trained with bf16 products, on two cores that have bf16: pre-training 2 minutes, all labels 2 from each start, the
+others 3 together; in parts with --minutes.
 """
 
 from __future__ import annotations
@@ -64,9 +66,11 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
         few = np.arange(len(X)) if n == len(X) else balanced(y, n, draw)
         model = stack(seed).to_classifier(
             pretrained,
-            epochs=max(8, 2000 // n) if quick else max(30, 20_000 // n),
+            corruption="masking",
+            level=0.1 if quick else 0.25,
+            epochs=max(15, 2000 // n) if quick else max(30, 20_000 // n),
             batch_size=min(128, max(10, n // 4)),
-            learning_rate=0.01 if quick else 3e-4 if pretrained else 1e-3,
+            learning_rate=0.01 if quick else 3e-4 if pretrained and n <= 1000 else 1e-3,
             training=training(options),
             device=options.device,
             random_state=draw,

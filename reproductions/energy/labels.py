@@ -57,7 +57,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
             level=0.25,
             epochs=max(40, 4000 // n) if quick else max(30, 20_000 // n),
             batch_size=min(128, max(10, n // 4)),
-            learning_rate=0.01 if quick else 3e-4 if pretrained else 1e-3,
+            learning_rate=0.01 if quick else 3e-4 if pretrained and n <= 1000 else 1e-3,
             training=training(options),
             device=options.device,
             random_state=draw,
