@@ -2,10 +2,10 @@
 
     python -m reproductions.adversarial.modes [--shape ring|grid] [--seeds 10] [--steps 20000] [--minutes 20] [--quick]
 
-Published, ten trials of 400,000 steps: ring 7.9 of 8 modes and 95.6 % (PacGAN2), grid 24.8 of 25 and 93.6 % (PacGAN4)
-(Lin et al. 2018, tables 1 and 2). Their protocol: 100,000 rows, 2,500 samples, of high quality within 3 σ of the nearest
-centre, a mode counts with one such sample; of rows of the mixture itself 98.9 % are of high quality. The networks and
-everything else are the library's defaults, the number of steps apart. Every seed counts.
+Published, ten trials of 400,000 steps: ring 7.9 of 8 modes and 95.6 % (PacGAN2), grid 24.8 of 25 and 93.6 %
+(PacGAN4) (Lin et al. 2018, tables 1 and 2). Their protocol: 100,000 rows, 2,500 samples, of high quality within 3 σ of
+the nearest centre, a mode counts with one such sample; of rows of the mixture itself 98.9 % are of high quality. The
+networks and everything else are the library's defaults, the number of steps apart. Every seed counts.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .adversarial.game import Game as Game
     from .adversarial.gan import GAN as GAN
     from .adversarial.gan import ConditionalGAN as ConditionalGAN
+    from .adversarial.growing import ProgressiveGAN as ProgressiveGAN
     from .cluster.kmeans import KMeans as KMeans
     from .cluster.minibatch import MiniBatchKMeans as MiniBatchKMeans
     from .data.answers import write_answers as write_answers
@@ -71,6 +72,7 @@ _WHERE = {  # public name -> module; imported when first used
     "OutlierDetector": "mixture.outliers",
     "PCA": "decomposition.pca",
     "PPCA": "decomposition.factor",
+    "ProgressiveGAN": "adversarial.growing",
     "RBM": "energy.rbm",
     "StackedAutoencoder": "neural.stacked",
     "Table": "data.table",
@@ -101,6 +103,7 @@ _NEEDS: dict[str, tuple[str, str]] = {  # public name -> (module that must be th
         "Game",
         "LanguageModel",
         "NetworkClassifier",
+        "ProgressiveGAN",
         "RBM",
         "StackedAutoencoder",
         "TextClassifier",

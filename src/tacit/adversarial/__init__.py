@@ -3,3 +3,4 @@
 from .game import Game as Game
 from .gan import GAN as GAN
 from .gan import ConditionalGAN as ConditionalGAN
+from .growing import ProgressiveGAN as ProgressiveGAN

@@ -128,7 +128,7 @@ class Adversarial(Network):
 
     def _train(self, rows: Batches, plan: Plan) -> Run:
         """One stage; a final class may have several."""
-        return self._stage("train", rows, plan, self.generator_, self.discriminator_, self._read)
+        return self._stage("train", rows, plan, self._read, self._epochs(rows.n, self._batch_size(rows.n)))
 
     # Learning.
 
@@ -160,13 +160,12 @@ class Adversarial(Network):
         name: str,
         rows: Batches,
         plan: Plan,
-        generator: nn.Module,
-        discriminator: nn.Module,
         read: Callable[[Batch], Any],
+        count: int,
+        before: Callable[..., None] | None = None,
     ) -> Run:
-        """One run of the loop; what has gone wrong in it is said, and the best average of G is taken."""
-        size = self._batch_size(rows.n)
-        count = self._epochs(rows.n, size)
+        """``count`` epochs of the loop; what has gone wrong in it is said, and the best average of G is taken."""
+        size, generator = self._batch_size(rows.n), self.generator_
         steps = count * math.ceil(rows.n / size)
         device = next(generator.parameters()).device
         watch = Watch(max(10, min(1000, steps // 20)))
@@ -177,7 +176,7 @@ class Adversarial(Network):
         def make(fabric: Any) -> AdversarialStep:
             return AdversarialStep(
                 generator,
-                discriminator,
+                self.discriminator_,
                 self._game(),
                 read,
                 draw,
@@ -185,6 +184,7 @@ class Adversarial(Network):
                 learning_rate=plan.learning_rate,
                 steps=steps,
                 training=plan.training,
+                before=before,
                 fabric=fabric,
             )
 
@@ -216,9 +216,9 @@ class Adversarial(Network):
         return Game() if self.game is None else self.game
 
     def _batch_size(self, n: int) -> int:
-        """ "auto": 128 rows, or a tenth of fewer than 1,280, in whole packs."""
+        """ "auto": 128 rows or 64 pictures, or a tenth of few rows."""
         if isinstance(self.batch_size, str):
-            return min(n, max(16, min(128, n // 10)))
+            return min(n, max(16, min(128 if self.layout_.shape is None else 64, n // 10)))
         if self.batch_size > n:
             raise ArgumentError(f"batch_size = {self.batch_size} is more than the {n} rows there are: make it smaller")
         return int(self.batch_size)

@@ -42,7 +42,7 @@ class GAN(Adversarial):
         Your own: codes [b, k] -> rows on the networks' scale (mean 0 and variance 1; pixels in [-1, 1]), rows ->
         logits. With ``Game(pack=m)`` D is given m rows side by side, or the channels of m pictures. Copies are trained.
     epochs, batch_size : int or "auto"
-        "auto" makes about 10,000 steps of 128 rows.
+        "auto" makes about 10,000 steps of 128 rows or 64 pictures.
     learning_rate, training, device, random_state
         As in ``Autoencoder``; both players have an Adam without momentum, falling to 0 as a cosine.
 

@@ -28,8 +28,9 @@ def adam(parameters: Iterable[nn.Parameter], learning_rate: float) -> torch.opti
 class AdversarialStep:
     """One step of D, and after every ``d_steps`` of them one of G, against the same generated rows.
 
-    ``average`` is the module that follows G; G itself starts as a copy of it. ``read(batch)`` gives the rows, and
-    ``noise(m)`` codes. ``state`` holds both players, their optimisers, the average and the watch.
+    ``average`` is the module that follows G; G itself starts as a copy of it. ``read(batch)`` gives the rows,
+    ``noise(m)`` codes, and ``before(share done, *modules)`` is called ahead of each step. ``state`` holds both players,
+    their optimisers, the average and the watch.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class AdversarialStep:
         learning_rate: float,
         steps: int,
         training: Training,
+        before: Callable[..., None] | None = None,
         fabric: Any = None,
     ) -> None:
         self.average, self.d, self.game = average, discriminator, game
         self.g = copy.deepcopy(average)
-        self.read, self.noise, self.watch, self.steps, self.fabric = read, noise, watch, max(steps, 1), fabric
+        self.read, self.noise, self.watch, self.before, self.fabric = read, noise, watch, before, fabric
+        self.steps = max(steps, 1)
         self.loss = LOSSES[game.loss] if isinstance(game.loss, str) else game.loss
         penalty, self.weight = game.penalised
         self.penalty = PENALTIES[penalty] if isinstance(penalty, str) else penalty
@@ -69,6 +72,8 @@ class AdversarialStep:
             torch.manual_seed(torch.initial_seed() + fabric.global_rank)
 
     def __call__(self, batch: Batch) -> Mapping[str, Tensor]:
+        if self.before is not None:
+            self.before(self.done / self.steps, self.g, self.d, self.average)
         x, label = self.read(batch)
         both = (self.done + 1) % self.game.d_steps == 0
         with self.autocast(), nullcontext() if both else torch.no_grad():
