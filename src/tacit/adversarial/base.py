@@ -38,6 +38,7 @@ from .watch import ADVICE, Watch
 
 LEAST = 10  # rows from which anything can be learned
 CELLS = 4_000_000  # numbers that are answered about at once
+LOOK = 20  # steps between looks at how the game goes, at least
 COMPANIONS = 16  # draws of the rows beside a row that a packed D is asked about
 
 
@@ -168,7 +169,7 @@ class Adversarial(Network):
         size, generator = self._batch_size(rows.n), self.generator_
         steps = count * math.ceil(rows.n / size)
         device = next(generator.parameters()).device
-        watch = Watch(max(10, min(1000, steps // 20)))
+        watch = Watch(max(LOOK, min(1000, steps // 20)))
 
         def draw(m: int) -> Tensor:
             return torch.randn(m, self.latent_dim_, device=device)

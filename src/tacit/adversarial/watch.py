@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..train.state import copied
 
-ROWS = 512  # real rows that are looked at, and generated ones
+ROWS = 256  # real rows that are looked at, and generated ones
 NEIGHBOUR = 5
 LOST = 5  # looks in a row at which D was never wrong
 FALLEN = 0.5  # of the best coverage, once that was 0.3: collapse, when so many looks in a row say so

@@ -3,6 +3,7 @@
 from .clusters import Silhouette as Silhouette
 from .clusters import silhouette as silhouette
 from .directions import IMPLICIT as IMPLICIT
+from .directions import Direction as Direction
 from .directions import Directions as Directions
 from .directions import directions as directions
 from .directions import directions_table as directions_table

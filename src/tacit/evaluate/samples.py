@@ -204,8 +204,8 @@ def copies(learned: Any, held_out: Any, fake: Any, random_state: Seed = None) ->
     m = min(len(a), len(b))
     a, b = a[rng.permutation(len(a))[:m]], b[rng.permutation(len(b))[:m]]
     near, other = (np.sqrt(_nearest(y, rows)) for rows in (a, b))
-    nearer, ties = int((near < other).sum()), int((near == other).sum())
-    hits = nearer + ties // 2
+    ties = np.isclose(near, other, rtol=1e-9, atol=1e-12)
+    hits = int((near < other)[~ties].sum() + ties.sum() // 2)
     low = np.median(other)
     ratio = float(np.median(near) / low) if low else math.nan
     return Copies(hits / len(y), float(binom.sf(hits - 1, len(y), 0.5)), ratio)

@@ -206,6 +206,7 @@ def _dressed(made: go.Figure, s: Duel) -> go.Figure:
             "overlaying": "y",
             "side": "right",
             "range": [0, 1.02],
+            "tickvals": [0, 0.5, 1],
             "title": {"text": "D"},
             "showgrid": False,
             "automargin": True,

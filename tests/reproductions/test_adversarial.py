@@ -1,0 +1,83 @@
+"""The small versions of the published figures of adversarial models run, and move in the right direction."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the deep part needs torch")
+
+ROOT = Path(__file__).parents[2]
+
+
+def script(name: str) -> Any:
+    sys.path.insert(0, str(ROOT))
+    try:
+        return importlib.import_module(f"reproductions.adversarial.{name}")
+    finally:
+        sys.path.remove(str(ROOT))
+
+
+def quick(name: str, *words: str) -> dict[str, Any]:
+    """What the small version of a script finds."""
+    return script(name).main(["--quick", *words])
+
+
+def test_the_laws() -> None:
+    found = quick("laws")
+    assert found["value"]["difference"] < 1e-6
+    assert found["best D, mean error"] < 0.05
+    assert found["equilibrium"]["J"] == pytest.approx(-math.log(4), abs=0.05)
+    assert found["equilibrium"]["JS of p and G(z)"] < 0.1
+
+
+def test_modes_are_found() -> None:
+    found = quick("modes", "--seeds", "1")
+    assert found["mean"]["modes"] >= 7
+    assert found["mean"]["high quality"] > 0.3
+
+
+def test_one_component_is_worse_where_likelihood_does_not_look() -> None:
+    (lines, _) = quick("both_ways").values()
+    cells = {line.split(" | ")[0].strip("| "): line.split(" | ")[1:] for line in lines[2:]}
+    one = [float(c.split("±")[0]) for c in cells["GMM, 1 component"][1:]]
+    assert one[1] < one[0] - 1
+    assert cells["GAN"][:2] == ["implicit", "not available"]
+    best = float(cells["p itself"][1].split("±")[0])
+    assert float(cells["GMM, 8 components"][1].split("±")[0]) == pytest.approx(best, abs=0.2)
+
+
+def test_pictures_are_judged_in_the_space_of_one_classifier() -> None:
+    found = quick("digits", "--models", "gmm")
+    assert found["floor"]["frechet"] < found["gmm"]["frechet"] < 20
+    assert found["floor"]["coverage"] > 0.9
+    assert found["gmm"]["density"] == "explicit"
+
+
+@pytest.mark.parametrize("name", ["stacked", "parzen"])
+def test_others_run(name) -> None:
+    assert quick(name)
+
+
+@pytest.mark.parametrize("page", ["docs/gan.md"])
+def test_the_tables_of_the_page_are_those_of_the_results(page) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    table = script("table")
+    for name, lines in (("both ways", table.both_ways()), ("figures", table.figures())):
+        shown = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
+        assert shown is not None
+        assert shown[1] == "".join(f"{line}\n" for line in lines)
+
+
+def test_results_say_where_they_come_from() -> None:
+    for path in (ROOT / "reproductions" / "adversarial" / "results").glob("*.json"):
+        made = json.loads(path.read_text(encoding="utf-8"))["made"]
+        assert made["commit"]
+        assert made["machine"]
