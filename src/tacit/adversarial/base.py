@@ -32,6 +32,7 @@ from ..train.state import seeded
 from ..typing import Array
 from .door import check_continuous
 from .game import Game
+from .losses import divergence
 from .networks import widths
 from .step import AdversarialStep
 from .watch import ADVICE, Watch
@@ -211,6 +212,10 @@ class Adversarial(Network):
         if watch.trouble:
             kept = f" G's weights of the best coverage, {watch.best:.2f}, are kept." if better is not None else ""
             warnings.warn(f"{name}: {ADVICE[watch.trouble]}.{kept}", CollapseWarning, stacklevel=5)
+        loss = self._game().loss
+        if isinstance(loss, str):
+            for told in run.history:
+                told["divergence"] = divergence(loss, told["J"])
         return run._replace(stopped=stopped)
 
     def _game(self) -> Game:
@@ -304,6 +309,7 @@ class Adversarial(Network):
         """Columns of one range, as pixels, go onto [-1, 1] and come out of a tanh; others get mean 0 and variance 1."""
         found = summarise(source)
         shape: Any = self.__dict__.pop("_shape")
+        self.__dict__.pop("_tensors", None)
         self.layout_ = Layout(source.shape[1], shape=shape)
         self.bounded_ = shape is not None or one_range(found)
         if self.bounded_:
@@ -334,10 +340,19 @@ class Adversarial(Network):
             x, label = x[at], None if label is None else label[at]
         return x, () if label is None else (label,)
 
+    def _affine(self, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Shift and scale as tensors, made once."""
+        kept: Any = self.__dict__.get("_tensors")
+        if kept is None or kept[0].device != device or kept[0].dtype != dtype:
+            kept = tuple(torch.as_tensor(v).to(device, dtype) for v in (self.shift_, self.scale_))
+            self._tensors = kept
+        pair: tuple[Tensor, Tensor] = kept
+        return pair
+
     def _scaled(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         x = x.flatten(1)
         work = x.dtype if x.is_floating_point() else torch.float32
-        shift, scale = (torch.as_tensor(v).to(x.device, work) for v in (self.shift_, self.scale_))
+        shift, scale = self._affine(x.device, work)
         x = ((x.to(work) - shift) * scale).to(dtype)
         return x if self.layout_.shape is None else x.unflatten(1, self.layout_.shape)
 
@@ -436,6 +451,7 @@ class Adversarial(Network):
 
     def _learned(self) -> dict[str, Any]:
         learned = super()._learned()
+        learned.pop("_tensors", None)
         for name in ("generator_", "discriminator_"):
             if name in learned:
                 learned[name] = dict(learned[name].state_dict())

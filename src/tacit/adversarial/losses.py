@@ -69,7 +69,7 @@ def relativistic(real: Tensor, fake: Tensor) -> Losses:
 LOSSES: dict[str, Loss] = {f.__name__: f for f in (minimax, non_saturating, hinge, wasserstein, relativistic)}
 
 
-def divergence(loss: str, value: Tensor) -> Tensor:
+def divergence(loss: str, value: float) -> float:
     """What the value of the game, minus D's loss, says of the distance of p and q; at the best D it is exact.
 
     The Jensen-Shannon divergence (J + log 4) / 2 for the logistic losses, which any other D underestimates; the total

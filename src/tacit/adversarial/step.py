@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from ..train import Batch, Training
 from ..train.steps import cosine
 from .game import PENALTIES, Game
-from .losses import LOSSES, divergence
+from .losses import LOSSES
 from .watch import Watch
 
+TELL = 5  # steps between answers of D that are told
 Rows = tuple[Tensor, tuple[Tensor, ...]]  # rows [b, ...] on the networks' scale; () or (labels [b],)
 
 
@@ -67,6 +68,7 @@ class AdversarialStep:
             kind = next(average.parameters()).device.type
             self.autocast = lambda: torch.autocast(kind, dtype=torch.bfloat16)
         self.done = 0
+        self.told: dict[str, Tensor] = {}
         self.pairs = list(zip(average.state_dict().values(), self.g.state_dict().values()))
         if fabric and fabric.global_rank:  # the weights are the same everywhere, what is drawn from now on is not
             torch.manual_seed(torch.initial_seed() + fabric.global_rank)
@@ -83,7 +85,7 @@ class AdversarialStep:
             self._generate(y, label)
         self.done += 1
         self.watch(self.done, said, self.average, x, self.noise, label)
-        return said | {"coverage": self.watch.coverage}
+        return said
 
     def _discriminate(self, x: Tensor, y: Tensor, label: tuple[Tensor, ...]) -> dict[str, Tensor]:
         """D down the slope of its loss and of the penalty."""
@@ -99,11 +101,12 @@ class AdversarialStep:
                 loss = loss + faded * self.game.penalty_every * self.penalty(critic, x, y)
         self._descend(loss, self.d, 1)
         self.real = real.detach()
-        p, q = (self.real, fake.detach())
-        if self.game.loss != "wasserstein":
-            p, q = p.sigmoid(), q.sigmoid()
-        said = {"J": value, "d_real": p.mean(), "d_generated": q.mean()}
-        return said | ({"divergence": divergence(self.game.loss, value)} if isinstance(self.game.loss, str) else {})
+        if self.done % TELL == 0:
+            p, q = self.real, fake.detach()
+            if self.game.loss != "wasserstein":
+                p, q = p.sigmoid(), q.sigmoid()
+            self.told = {"d_real": p.mean(), "d_generated": q.mean()}
+        return {"J": value, **self.told, "coverage": self.watch.coverage}
 
     def _generate(self, y: Tensor, label: tuple[Tensor, ...]) -> None:
         """G down the slope of its loss, D as it now is; then the average."""
@@ -143,6 +146,7 @@ class AdversarialStep:
             "optimizers": [o.state_dict() for o in self.optimizers],
             "schedules": [s.state_dict() for s in self.schedules],
             "done": self.done,
+            "told": self.told,
             "watch": self.watch.state(),
         }
 
@@ -154,5 +158,5 @@ class AdversarialStep:
             o.load_state_dict(kept)
         for s, kept in zip(self.schedules, tree["schedules"]):
             s.load_state_dict(kept)
-        self.done = tree["done"]
+        self.done, self.told = tree["done"], tree["told"]
         self.watch.restore(tree["watch"])
