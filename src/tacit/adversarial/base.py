@@ -12,13 +12,11 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from scipy.special import ndtr, ndtri
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from ..base import check_choice, check_number
 from ..data.source import Source
-from ..data.table import Table
 from ..errors import ArgumentError, CollapseWarning, InputError
 from ..neural.fitting import Plan, make_plan
 from ..neural.inputs import Layout
@@ -30,7 +28,8 @@ from ..train import Batch, Batches, Report, Run, Training, train
 from ..train.device import find_device
 from ..train.state import seeded
 from ..typing import Array
-from .door import check_continuous
+from .codes import great_circle, noise
+from .door import check_continuous, numbers
 from .game import Game
 from .losses import divergence
 from .networks import widths
@@ -109,7 +108,7 @@ class Adversarial(Network):
         a, b = (noise(rng, (m, self.latent_dim_)) if z is None else z for z in (a, b))
         if len(a) != len(b):
             raise ArgumentError(f"start has {len(a)} codes, end has {len(b)}")
-        ways = torch.stack([_slerp(a, b, t) for t in np.linspace(0, 1, n_steps)], dim=1)  # [m, steps, k]
+        ways = torch.stack([great_circle(a, b, t) for t in np.linspace(0, 1, n_steps)], dim=1)  # [m, steps, k]
         rows = self._generate(ways.flatten(0, 1), *(c.repeat_interleave(n_steps) for c in self._told(y, m)))
         return rows.reshape(m, n_steps, *rows.shape[1:])
 
@@ -286,12 +285,12 @@ class Adversarial(Network):
             shape = tuple(int(v) for v in X.shape[1:])
             X = X.reshape(len(X), -1)
         if reset and shape is None and is_table(X):
-            X = _numbers(X, type(self).__name__)
+            X = numbers(X, type(self).__name__)
         elif not reset and shape != self.layout_.shape:
             have, want = (f"pictures of shape {s}" if s else "rows of numbers" for s in (shape, self.layout_.shape))
             raise InputError(f"X holds {have}; {type(self).__name__} was fitted to {want}")
         elif is_table(X):
-            X = _numbers(X, type(self).__name__)
+            X = numbers(X, type(self).__name__)
         source = self._rows(X, reset=reset, weight=weight)
         if reset:
             least = max(LEAST, 2 * self._game().pack)
@@ -467,37 +466,5 @@ class Adversarial(Network):
                 module.to(find_device(self.device, else_cpu=True)).eval()
 
 
-def noise(rng: np.random.Generator, shape: tuple[int, int], truncation: float | None = None) -> Tensor:
-    """z ~ N(0, I) [n, k], or given that all |z_j| ≤ truncation, by inversion."""
-    if truncation is None:
-        return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))
-    edge = ndtr(-truncation)
-    return torch.from_numpy(ndtri(edge + (1 - 2 * edge) * rng.random(shape)).astype(np.float32))
-
-
-def _slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
-    """sin((1 - t) ω) / sin ω a + sin(t ω) / sin ω b, ω the angle between them; straight where they are parallel."""
-    cosine = torch.nn.functional.cosine_similarity(a, b, dim=1).clamp(-1, 1)[:, None]
-    angle = torch.arccos(cosine)
-    whole = torch.sin(angle)
-    straight = whole < 1e-4
-    whole = torch.where(straight, torch.ones_like(whole), whole)
-    u = torch.where(straight, torch.full_like(angle, 1 - t), torch.sin((1 - t) * angle) / whole)
-    v = torch.where(straight, torch.full_like(angle, t), torch.sin(t * angle) / whole)
-    return u * a + v * b
-
-
 def _split(rows: int, *parts: Tensor) -> Any:
     return zip(*(part.split(rows) for part in parts))
-
-
-def _numbers(X: Any, who: str) -> Any:
-    """A table's numbers; columns of categories are refused."""
-    table = X if isinstance(X, Table) else Table.read(X)
-    names = [c.name for c in table.schema.categorical]
-    if names:
-        raise InputError(
-            f"{who} needs columns of real numbers; {', '.join(map(repr, names))} hold{'s' * (len(names) == 1)} "
-            "categories, through which no slope leads to G: leave them out, or take JointMixture, VAE or RBM"
-        )
-    return table.frame

@@ -1,4 +1,4 @@
-"""Which columns a generator cannot imitate."""
+"""Which columns a generator can imitate, and which not."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from ..data.block import Block
 from ..data.source import Source
+from ..data.table import Table
 from ..errors import InputError
 
 FEW, REPEATED = 10, 10  # so few values, each so often on average: a column that counts or names
@@ -37,3 +38,15 @@ def check_continuous(source: Source, names: Any, who: str) -> None:
                 "from such a column at once. Leave it out, add noise of the width of a step to it, or take "
                 "JointMixture, VAE or RBM"
             )
+
+
+def numbers(X: Any, who: str) -> Any:
+    """A table's numbers; columns of categories are refused."""
+    table = X if isinstance(X, Table) else Table.read(X)
+    names = [c.name for c in table.schema.categorical]
+    if names:
+        raise InputError(
+            f"{who} needs columns of real numbers; {', '.join(map(repr, names))} hold{'s' * (len(names) == 1)} "
+            "categories, through which no slope leads to G: leave them out, or take JointMixture, VAE or RBM"
+        )
+    return table.frame

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..neural.inputs import Layout
-from ..neural.nets import Activate, ConvDecoder, ConvEncoder, Dense, halvings
+from ..neural.nets import ConvDecoder, ConvEncoder, Dense, halvings
 
 
 def leaky(x: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ class Generator(nn.Module):
     def __init__(self, body: nn.Module, bounded: bool, classes: int = 0) -> None:
         super().__init__()
         self.body, self.classes = body, classes
-        self.last = Activate("tanh" if bounded else "identity")
+        self.last = nn.Tanh() if bounded else nn.Identity()
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         if label is not None:
