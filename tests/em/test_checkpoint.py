@@ -233,3 +233,35 @@ def test_kmeans_goes_on_through_its_runs(X: Array, tmp_path: Path, monkeypatch: 
     with pytest.raises(ArgumentError, match="random_state"):
         model(tmp_path, random_state=4).fit(X)
     assert model(None, max_seconds=0).fit(X).n_iter_ == 0
+
+
+LONG: dict[str, dict[str, Any]] = {
+    "GaussianMixture": {"n_components": 4, "tol": 0, "max_iter": 25, "n_init": 2},
+    "BayesianGaussianMixture": {"n_components": 4, "tol": 0, "max_iter": 25},
+    "FactorAnalysis": {"n_components": 1, "tol": 0, "max_iter": 25},
+    "PPCA": {"n_components": 1, "method": "em", "tol": 0, "max_iter": 25},
+    "JointMixture": {"n_components": 3, "tol": 0, "max_iter": 25},
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*converge")
+@pytest.mark.parametrize("name", LONG)
+def test_estimators_go_on_where_the_time_ran_out(
+    name: str, X: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a clock that each look at moves by a second, the first fit ends after some steps."""
+    import tacit
+    from tacit.em import engine
+
+    make = getattr(tacit, name)
+    whole = make(**LONG[name], random_state=0).fit(X)
+    seconds = iter(range(10**6))
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.time, "monotonic", lambda: float(next(seconds)))
+        first = make(**LONG[name], random_state=0, checkpoint=tmp_path, max_seconds=30).fit(X)
+    assert 0 < first.n_iter_ < 25
+    rest = make(**LONG[name], random_state=0, checkpoint=tmp_path).fit(X)
+    assert rest.n_iter_ == whole.n_iter_ == 25
+    np.testing.assert_array_equal(rest.score_samples(X), whole.score_samples(X))
+    with pytest.raises(ArgumentError, match="random_state"):
+        make(**LONG[name], random_state=1, checkpoint=tmp_path).fit(X)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,10 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import kernels
 from ..base import Estimator, check_choice, check_number
-from ..checkpoint import Checkpoint, identity
 from ..data.memory import MemorySource
 from ..data.source import Source
-from ..em.engine import Fit, em, kept_in
+from ..em.engine import Fit, em
+from ..em.long import Long
 from ..errors import ArgumentError
 from ..rng import generator
 from ..typing import Array, Doubles, Floats, Seed
@@ -131,10 +130,9 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
             lloyd = replace(lloyd, tol=self.tol * lloyd.scale(source))
         best: Fit[Doubles] | None = None
         self.labels_: Any = None
-        began = time.monotonic()
+        long = Long(self, source)
         for run in range(runs):
-            late = None if self.max_seconds is None else self.max_seconds - (time.monotonic() - began)
-            if best is not None and late is not None and late <= 0:
+            if best is not None and long.over:
                 break
             params = self._checked(start(rng), d)
             model: Any = self._model(lloyd, source)
@@ -149,8 +147,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
                 rng=rng,
                 trace=self.trace,
                 on_pass=self._say if self.verbose else None,
-                max_seconds=late,
-                checkpoint=self._kept(source, run),
+                **long.options(run),
             )
             if isinstance(model, Pruned) and model.state.kept is not None:
                 cost = source.reduce(partial(model.cost, fit.params), merge=float.__add__)
@@ -235,7 +232,6 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
 
     def _check_arguments(self) -> None:
         self._check_common()
-        check_number(self, "max_seconds", low=0, choices=[None])
         check_choice(self, "algorithm", ["auto", "lloyd", "elkan"])
         if self.algorithm == "elkan" and self.n_clusters == 1:
             warnings.warn(
@@ -276,13 +272,6 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
             return lloyd
         patience = ALWAYS if self.algorithm == "elkan" else usual(*source.shape, lloyd.K)
         return Pruned(lloyd.K, lloyd.metric, lloyd.tol, lloyd.labels, patience)
-
-    def _kept(self, source: Source, run: int) -> Checkpoint | None:
-        if self.checkpoint is None:
-            return None
-        others = ("checkpoint", "max_seconds", "verbose", "algorithm", "copy_x")
-        about = {name: value for name, value in self.get_params(deep=False).items() if name not in others}
-        return kept_in(self.checkpoint, source, {"model": type(self).__name__, **identity(about)}, f"run-{run}")
 
     def _start(self, source: Source) -> tuple[Callable[[np.random.Generator], Any], int]:
         """How a run gets its first centres, and how many runs there are."""

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..base import Estimator, check_choice, check_number
 from ..data.source import Source
 from ..em.engine import em
+from ..em.long import Long
 from ..errors import ArgumentError
 from ..linalg import fix_signs
 from ..rng import generator
@@ -109,7 +110,14 @@ class _LinearGaussian(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Density
         floor = 1e-12 * np.where(variance > 0, variance, largest if largest > 0 else 1e12)
         model, rng = Linear(k, isotropic, floor), generator(self.random_state)
         fit = em(
-            model, source, start or model.init(source, rng), tol=self.tol, max_iter=self.max_iter, rng=rng, bound=False
+            model,
+            source,
+            start or model.init(source, rng),
+            tol=self.tol,
+            max_iter=self.max_iter,
+            rng=rng,
+            bound=False,
+            **Long(self, source).options(),
         )
         self.n_iter_, self.history_, self.converged_ = fit.n_iter, fit.history, fit.converged
         if not fit.converged:
@@ -149,6 +157,7 @@ class PPCA(_LinearGaussian):
     method : "auto" (closed form where no cell is a gap), or "em".
     tol, max_iter : EM stops when the mean log-likelihood of a row gains less than ``tol``.
     random_state : of EM's start where there are gaps, and of ``sample``.
+    checkpoint, max_seconds : of EM, as in ``KMeans``.
 
     Attributes
     ----------
@@ -176,12 +185,16 @@ class PPCA(_LinearGaussian):
         tol: float = 1e-7,
         max_iter: int = 2000,
         random_state: Seed = 0,
+        checkpoint: Any = None,
+        max_seconds: float | None = None,
     ) -> None:
         self.n_components = n_components
         self.method = method
         self.tol = tol
         self.max_iter = max_iter
         self.random_state = random_state
+        self.checkpoint = checkpoint
+        self.max_seconds = max_seconds
 
     def fit(self, X: object, y: object = None, sample_weight: object = None) -> Self:
         """Learn from rows X [n, d], in which NaN is a gap; ``y`` is ignored."""
@@ -230,6 +243,7 @@ class FactorAnalysis(_LinearGaussian):
     rotation : None, "varimax" or "quartimax" (Kaiser 1958).
     copy, svd_method, iterated_power : accepted; there is no SVD here.
     random_state : of the start, and of ``sample``.
+    checkpoint, max_seconds : as in ``KMeans``.
 
     Attributes
     ----------
@@ -260,6 +274,8 @@ class FactorAnalysis(_LinearGaussian):
         iterated_power: int = 3,
         rotation: str | None = None,
         random_state: Seed = 0,
+        checkpoint: Any = None,
+        max_seconds: float | None = None,
     ) -> None:
         self.n_components = n_components
         self.tol = tol
@@ -270,6 +286,8 @@ class FactorAnalysis(_LinearGaussian):
         self.iterated_power = iterated_power
         self.rotation = rotation
         self.random_state = random_state
+        self.checkpoint = checkpoint
+        self.max_seconds = max_seconds
 
     def fit(self, X: object, y: object = None, sample_weight: object = None) -> Self:
         """Learn from rows X [n, d], in which NaN is a gap; ``y`` is ignored."""

@@ -158,7 +158,7 @@ class TextClassifier(ClassifierMixin, Network):  # type: ignore[misc]
             rows = Cut(ids, labels, self._context(), device)
             self.history_, self.n_iter_, self.stopped_ = [], 0, "epochs"
             if self.epochs:
-                run = run_stage("labels", self.network_, rows, None, self.epochs, plan)  # type: ignore[arg-type]
+                run = run_stage("labels", self.network_, rows, None, self.epochs, plan)
                 self.history_, self.n_iter_, self.stopped_ = run.history, run.epochs, run.stopped
         return self
 

@@ -31,7 +31,7 @@ class Transformer(nn.Module):
     def states(self, ids: Tensor) -> Tensor:
         """What is known after each token [b, t, w]."""
         x = unit(self.embedding(ids))
-        turn = rotations(ids.shape[1], self.layers[0].head, x)  # type: ignore[union-attr, arg-type]
+        turn = rotations(ids.shape[1], self.layers[0].head, x)  # type: ignore[arg-type]
         for layer in self.layers:
             x = layer(x, turn)
         return unit(x)

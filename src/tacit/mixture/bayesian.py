@@ -14,6 +14,7 @@ from ..data.block import Block
 from ..data.source import Source
 from ..decomposition.linear import observed_moments
 from ..em.engine import Fit, em
+from ..em.long import Long
 from ..em.model import LatentModel
 from ..errors import ArgumentError
 from ..rng import generator
@@ -222,6 +223,8 @@ class BayesianGaussianMixture(GaussianMixture):
         random_state: Seed = None,
         verbose: int = 0,
         verbose_interval: int = 10,
+        checkpoint: Any = None,
+        max_seconds: float | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type  # type: ignore[assignment]
@@ -239,6 +242,8 @@ class BayesianGaussianMixture(GaussianMixture):
         self.random_state = random_state
         self.verbose = verbose
         self.verbose_interval = verbose_interval
+        self.checkpoint = checkpoint
+        self.max_seconds = max_seconds
 
     init = None
 
@@ -265,9 +270,13 @@ class BayesianGaussianMixture(GaussianMixture):
         rng, family = generator(self.random_state), replace(self._family(), reg_covar=0.0)
         model = Variational(K, self._prior(source), family)
         best: Fit[Beliefs] | None = None
-        for _ in range(self.n_init):
+        long = Long(self, source)
+        for run in range(self.n_init):
+            if best is not None and long.over:
+                break
             start = self._beliefs(model, source, rng)
-            fit = em(model, source, start, tol=self.tol, max_iter=self.max_iter, rng=rng, bound=False)
+            options = long.options(run)
+            fit = em(model, source, start, tol=self.tol, max_iter=self.max_iter, rng=rng, bound=False, **options)
             if best is None or fit.objective > best.objective:
                 best = fit
         assert best is not None

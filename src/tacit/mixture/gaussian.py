@@ -23,6 +23,7 @@ from ..data.source import Source
 from ..decomposition.linear import observed_moments
 from ..decomposition.observed import filled
 from ..em.engine import Fit, em
+from ..em.long import Long
 from ..errors import ArgumentError, InputError, RepairWarning
 from ..rng import generator
 from ..typing import Array, Doubles, Floats, Seed
@@ -39,7 +40,7 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
     steps; of ``n_init`` starts the best is kept. ``init_params`` makes the start: "kmeans", "k-means++", "random" or
     "random_from_data"; ``weights_init`` [K], ``means_init`` [K, d] and ``precisions_init`` (of the shape of
     ``precisions_``) overrule it, and so does ``init``: a fitted GaussianMixture to go on from, or any fitted model
-    whose ``predict`` gives ``n_components`` groups.
+    whose ``predict`` gives ``n_components`` groups. ``checkpoint``, a folder, and ``max_seconds`` are as in ``KMeans``.
 
     Learned: ``weights_`` [K], ``means_`` [K, d]; ``covariances_``, ``precisions_`` and ``precisions_cholesky_``, of
     shape [K, d, d] full, [d, d] tied, [K, d] diagonal, [K] spherical; ``converged_``; ``n_iter_``; ``lower_bound_``,
@@ -73,6 +74,8 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
+        checkpoint: Any = None,
+        max_seconds: float | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -89,6 +92,8 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
         self.warm_start = warm_start
         self.verbose = verbose
         self.verbose_interval = verbose_interval
+        self.checkpoint = checkpoint
+        self.max_seconds = max_seconds
 
     # Fitting.
 
@@ -119,14 +124,18 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
         rng = generator(self.random_state)
         warm = self.warm_start and hasattr(self, "converged_")
         best: Fit[MixtureParams] | None = None
+        long = Long(self, source)
         for start in range(1 if warm else self.n_init):
+            if best is not None and long.over:
+                break
             say = _Progress(self.verbose, self.verbose_interval, start)
             if warm:
                 params, repaired = self._params(), 0
             else:
                 params, repaired = self._start(model, source, z, given, rng)
             closed = z is not None and bool((z >= 0).all())
-            fit = em(model, source, params, tol=self.tol, max_iter=0 if closed else self.max_iter, rng=rng, on_pass=say)
+            steps = 0 if closed else self.max_iter
+            fit = em(model, source, params, tol=self.tol, max_iter=steps, rng=rng, on_pass=say, **long.options(start))
             if closed:
                 fit = fit._replace(converged=True, n_iter=1)
             if repaired:

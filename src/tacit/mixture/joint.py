@@ -24,6 +24,7 @@ from ..data.parts import in_parts
 from ..data.schema import Schema, nearest_name
 from ..data.table import Table
 from ..em.engine import Pass, em
+from ..em.long import Long
 from ..em.online import Online, online_step
 from ..errors import ArgumentError, InputError
 from ..rng import generator
@@ -91,6 +92,8 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
     types : mapping of column name to kind, optional
         What ``Table.read`` cannot guess, e.g. ``{"zip": "category"}``. Arrays hold numbers only.
     random_state : int, Generator, RandomState or None
+    checkpoint, max_seconds : a folder, float
+        Of the steps over all rows, as in ``KMeans``; the search before them is made again.
 
     Attributes
     ----------
@@ -160,6 +163,8 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         types: Mapping[str, str] | None = None,
         families: Mapping[str, str] | None = None,
         random_state: Seed = None,
+        checkpoint: Any = None,
+        max_seconds: float | None = None,
     ) -> None:
         self.n_components = n_components
         self.criterion = criterion
@@ -177,6 +182,8 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         self.types = types
         self.families = families
         self.random_state = random_state
+        self.checkpoint = checkpoint
+        self.max_seconds = max_seconds
 
     def fit(self, X: object, y: object = None, sample_weight: object = None) -> Self:
         """Learn from the rows of X: a path, ``sample:NAME``, a data frame, a dict of columns, or an array of numbers.
@@ -217,6 +224,7 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
         fit = em(
             model, cells, self._params, tol=self.tol, max_iter=steps, rng=generator(self.random_state),
             on_pass=lambda i, _: tell("fit", i, steps),
+            **Long(self, parts).options("parts"),
         )  # fmt: skip
         base = float(parts.reduce(lambda block: float(layout.base(block).sum()))) / len(parts)
         self.history_ = shifted(fit.history, base)

@@ -11,6 +11,7 @@ import numpy as np
 from ..data.memory import MemorySource
 from ..data.table import Table
 from ..em.engine import Pass, em
+from ..em.long import Long
 from ..errors import ArgumentError
 from ..typing import Array, Doubles
 from .families.choose import choose
@@ -145,6 +146,7 @@ def _density(
     tiny = grow and wanted is None and table.weight.sum() < TINY and not component.any()
     ways = [apart] if tiny else ways
     told: list[Size] = []
+    long = Long(of, table)
     way, densities = ways[0], []
     for i in range(of.n_averaged if grow or way is not apart else 1):
         rows = searched(table, rng, GROWN)
@@ -176,6 +178,7 @@ def _density(
             max_iter=of.max_iter if way is apart and (table.shape[0] <= GROWN or not grow) else _last(of.max_iter),
             rng=rng,
             on_pass=lambda i, _: tell("fit", i, of.max_iter),
+            **long.options(i),
         )
         densities.append(Density(model, fit.params, density.component))
     return way, averaged(densities), told, fit
