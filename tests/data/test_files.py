@@ -196,3 +196,14 @@ def test_a_pass_that_is_left_leaves_no_thread(X: Array, tmp_path: Path) -> None:
     next(blocks)
     blocks.close()  # type: ignore[attr-defined]
     assert not [t for t in threading.enumerate() if t.name.startswith("tacit-read-ahead")]
+
+
+@pytest.mark.filterwarnings("ignore:.*converge", "ignore:X does not have valid feature names")
+@pytest.mark.parametrize("name", ["FactorAnalysis", "PPCA", "BayesianGaussianMixture", "MiniBatchKMeans"])
+def test_other_models_give_the_answers_of_memory(name: str, X: Array, streamed: str) -> None:
+    import tacit
+
+    size = 1 if name in ("FactorAnalysis", "PPCA") else 3
+    held, there = (getattr(tacit, name)(size, random_state=0, max_iter=20).fit(rows) for rows in (X, streamed))
+    verb = "predict_proba" if name == "BayesianGaussianMixture" else "transform"
+    np.testing.assert_allclose(getattr(there, verb)(X), getattr(held, verb)(X), rtol=1e-6, atol=1e-6)
