@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tacit
+from tacit.cli import console
 
 from .test_commands import bad, ok
 
@@ -57,6 +58,17 @@ def test_numbers_of_a_folder(people: pa.Table) -> None:
     np.testing.assert_array_equal(groups["group"], held.predict(people.select(["height", "weight"])))
     ok("transform", "m.tacit", "people", "-o", "z.parquet")
     assert pq.read_table("z.parquet").shape == (400, 2)
+
+
+def test_passes_are_shown(people: pa.Table) -> None:
+    rows, seen = tacit.scan("people", columns=["height", "weight"]), []
+    rows.tell = lambda done, n: seen.append((done, n))
+    tacit.KMeans(2, random_state=0).fit(rows)
+    assert all(n == 400 for _, n in seen)
+    assert sum(done == 400 for done, _ in seen) > 2  # passes
+    with console.passes(rows):
+        tacit.PCA(1).fit(rows)
+    assert rows.tell is None
 
 
 def test_columns_of_a_folder_are_chosen() -> None:

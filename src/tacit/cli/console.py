@@ -127,3 +127,30 @@ def progress(say: Mapping[str, str]) -> Iterator[Callable[[str, int | None, int 
         yield tell
         for task in tasks.values():
             bars.update(task, total=1, completed=1)
+
+
+@contextmanager
+def passes(rows: Any) -> Iterator[None]:
+    """A line that moves for each pass over rows that are read in parts: how fast, and how long it will take still."""
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Speed(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.0f} rows/s" if task.speed else "", style="progress.data.speed")
+
+    columns = (TextColumn("pass {task.fields[passes]}"), BarColumn(24), Speed(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        line = bar.add_task("", passes=1, total=len(rows))
+        before = 0
+
+        def tell(done: int, total: int) -> None:
+            nonlocal before
+            if done <= before:
+                bar.reset(line, passes=bar.tasks[0].fields["passes"] + 1)
+            before = done
+            bar.update(line, completed=done, total=total)
+
+        rows.tell = tell
+        yield
+        rows.tell = None

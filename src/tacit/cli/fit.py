@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from ..errors import InputError
 from . import tables
-from .console import AsJson, Scheduler, Seed, TablePath, Types, out, progress
+from .console import AsJson, Scheduler, Seed, TablePath, Types, out, passes, progress
 
 app = typer.Typer(no_args_is_help=True, help="Fit a model to a table and save it.")
 
@@ -447,7 +447,8 @@ def _fit(
             model.fit(there)
     elif is_large(path):
         rows, model.schema_ = tables.on_disk(path, types, columns)
-        model.fit(rows)
+        with passes(rows):
+            model.fit(rows)
     else:
         table = tables.numbers(tables.read(path, types, columns))
         model.fit(tables.frame(table))

@@ -22,7 +22,7 @@ from .memory import MemorySource
 from .readers import Raw, layout
 from .schema import Schema
 from .source import Runners, Source, first_of, runners
-from .stream import Apart, ahead, among
+from .stream import Apart, Tell, ahead, among
 from .table import Table
 
 Rows = TypeVar("Rows", bound=Source)
@@ -59,6 +59,7 @@ class TableParts(Apart):
         self._ends = np.cumsum(self.pieces.lengths)
         self.drawn = Table.read(self._sample(), types) if schema is None else None
         self.schema: Schema = schema or self.drawn.schema  # type: ignore[union-attr]
+        self.tell: Tell | None = None  # called after each part of a pass over all rows
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -73,6 +74,8 @@ class TableParts(Apart):
             cap = block.n if rows is None else rows
             for lo in range(0, block.n, cap):
                 yield block if cap >= block.n else block[lo : lo + cap]
+            if self.tell is not None:
+                self.tell(block.start + block.n, len(self))
 
     def picked(self, wanted: Array) -> Iterable[Block]:
         pieces = np.unique(np.searchsorted(self._ends, wanted, side="right"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from .source import Source
 PART_BYTES = 1 << 26  # of the numbers of a part, at most
 
 T = TypeVar("T")
+Tell = Callable[[int, int], None]
 
 
 class Pieces(ABC):
@@ -64,10 +65,13 @@ class Stream(Apart):
     """Rows in files, of which a few parts are in memory at a time.
 
     ``weight`` names the column of weights. NaN and infinities are refused in the first whole pass, unless ``gaps``.
+    ``tell(done, rows)`` is called after each part of a pass over all rows.
     """
 
-    def __init__(self, pieces: Pieces, *, weight: str | None = None, gaps: bool = True, name: str = "") -> None:
-        self.pieces, self.gaps, self.name = pieces, gaps, name
+    def __init__(
+        self, pieces: Pieces, *, weight: str | None = None, gaps: bool = True, name: str = "", tell: Tell | None = None
+    ) -> None:
+        self.pieces, self.gaps, self.name, self.tell = pieces, gaps, name, tell
         if weight is not None and weight not in pieces.columns:
             raise InputError(f"there is no column {weight!r} to take the weights from")
         self._weight = weight
@@ -77,7 +81,7 @@ class Stream(Apart):
 
     def checking(self, gaps: bool, name: str) -> Stream:
         """The same rows for a model called ``name``, which takes gaps or does not."""
-        return Stream(self.pieces, weight=self._weight, gaps=gaps, name=name)
+        return Stream(self.pieces, weight=self._weight, gaps=gaps, name=name, tell=self.tell)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -94,6 +98,8 @@ class Stream(Apart):
             cap = block.n if rows is None else rows
             for lo in range(0, block.n, cap):
                 yield block if cap >= block.n else block[lo : lo + cap]
+            if self.tell is not None:
+                self.tell(block.start + block.n, len(self))
         self._sound = True
 
     def _pass(self, pieces: Iterable[int]) -> Iterator[Block]:
