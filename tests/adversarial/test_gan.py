@@ -318,3 +318,12 @@ def test_a_frame_of_numbers_keeps_its_names() -> None:
         warnings.simplefilter("ignore")
         with pytest.raises(ValueError, match="feature names"):
             model.discriminate(pd.DataFrame(X, columns=["b", "a"]))
+
+
+def test_rows_may_lie_in_files(tmp_path) -> None:
+    np.save(tmp_path / "rows.npy", X)
+    pd.DataFrame(X, columns=["a", "b"]).to_csv(tmp_path / "rows.csv", index=False)
+    plain = GAN(**SMALL).fit(X).sample(4)
+    assert GAN(**SMALL).fit(tmp_path / "rows.csv").sample(4) == pytest.approx(plain, abs=1e-3)
+    assert GAN(**SMALL).fit(torch.from_numpy(X)).sample(4) == pytest.approx(plain, abs=1e-6)
+    assert np.isfinite(GAN(**SMALL).fit(tmp_path / "rows.npy").sample(4)).all()

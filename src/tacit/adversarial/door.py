@@ -49,4 +49,6 @@ def numbers(X: Any, who: str) -> Any:
             f"{who} needs columns of real numbers; {', '.join(map(repr, names))} hold{'s' * (len(names) == 1)} "
             "categories, through which no slope leads to G: leave them out, or take JointMixture, VAE or RBM"
         )
-    return table.frame
+    import pyarrow as pa
+
+    return pa.table(dict(zip((c.name for c in table.schema.numeric), table.block.x.T, strict=True)))
