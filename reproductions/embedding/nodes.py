@@ -4,7 +4,7 @@
 
 BlogCatalog as in the README of DeepWalk: 80 walks of 40 nodes, window 10, d = 128; one-against-rest logistic regression
 on half of the nodes, of which as many groups are told as a node has, 10 shuffles. Cora in the split of Planetoid: 140
-labels, the strength of the penalty chosen on the 500 nodes for validation. ``--quick``: small graphs.
+labels, settings and the strength of the penalty chosen on the 500 nodes for validation. ``--quick``: small graphs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import tacit
 
 from .common import Array, Results, arguments, run
 
-CORA = {"n_walks": 80, "walk_length": 40, "window": 10}
+CORA = {"n_components": 256, "n_walks": 10, "walk_length": 40, "window": 10, "negative": 1, "exponent": 0}
 
 
 def told(x: Array, groups: Array, share: float, shuffles: int) -> dict[str, float]:
@@ -64,7 +64,7 @@ def cora(options: Any, seed: int) -> dict[str, Any]:
     n = len(z["labels"])
     a = sp.csr_array((np.ones(2 * len(u)), (np.r_[u, v], np.r_[v, u])), shape=(n, n))
     settings = CORA | ({"n_walks": 2} if options.quick else {})
-    model = tacit.NodeEmbedding(128, random_state=seed, **settings).fit(a)
+    model = tacit.NodeEmbedding(random_state=seed, **settings).fit(a)
     x, y = model.vectors_, z["labels"]
     train, valid, test = (np.asarray(z[name]) for name in ("train_idx", "val_idx", "test_idx"))
     best = max(

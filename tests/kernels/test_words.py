@@ -202,14 +202,14 @@ def test_steps_of_first_order_are_those_of_the_weights(weighted):
     w[:, 0] += w.sum(axis=1) == 0
     a = sp.csr_array(w)
     arcs = kernel.Arcs.of(a.indptr, a.indices, a.data if weighted else None)
-    walks = kernel.walks(arcs, np.repeat(np.arange(6), 4000).astype(np.int32), 6, 1, 1, 3)
+    walks = kernel.walks(arcs, np.repeat(np.arange(6), 2000).astype(np.int32), 6, 1, 1, 3)
     assert (walks[:, -1] == -1).all()
     seen = np.zeros((6, 6))
     np.add.at(seen, (walks[:, :-2].ravel(), walks[:, 1:-1].ravel()), 1)
     p = w / w.sum(axis=1, keepdims=True)
     n = seen.sum(axis=1, keepdims=True)
     assert (np.abs(seen - n * p) <= 5 * np.sqrt(n * p * (1 - p)) + 1e-9).all()
-    uniform = np.array([np.bincount(walks[:, s], minlength=6) for s in range(6)]).sum(axis=0) / 24_000
+    uniform = np.array([np.bincount(walks[:, s], minlength=6) for s in range(6)]).sum(axis=0) / 12_000
     np.testing.assert_allclose(kernel.visits(arcs, 6), uniform, rtol=0.05)
 
 
@@ -223,7 +223,7 @@ def test_steps_of_second_order_are_those_of_node2vec(p, q):
     w[2, 5] = 0  # an arc in one direction
     a = sp.csr_array(w)
     arcs = kernel.Arcs.of(a.indptr, a.indices, a.data)
-    walks = kernel.walks(arcs, np.repeat(np.flatnonzero(w.sum(axis=1)), 8000).astype(np.int32), 5, p, q, 0)
+    walks = kernel.walks(arcs, np.repeat(np.flatnonzero(w.sum(axis=1)), 3000).astype(np.int32), 5, p, q, 0)
     triples, counts = np.unique(np.concatenate([walks[:, s : s + 3] for s in range(3)]), axis=0, return_counts=True)
     seen = np.zeros((7, 7, 7))
     whole = (triples >= 0).all(axis=1)

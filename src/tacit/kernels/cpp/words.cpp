@@ -14,6 +14,7 @@
 namespace nb = nanobind;
 
 namespace tacit {
+namespace TACIT_MODULE {  // a type for each module: nanobind's list of types is common to all in the process
 namespace {
 
 enum Kind : uint8_t { letter, blank, end };
@@ -145,8 +146,10 @@ void alias_table(doubles p, nb::ndarray<uint32_t, nb::ndim<1>, nb::c_contig, nb:
 }
 
 }  // namespace
+}  // namespace TACIT_MODULE
 
 void bind_words(nb::module_& m) {
+  using namespace TACIT_MODULE;
   nb::class_<Dictionary>(m, "Dictionary")
       .def(nb::init<>())
       .def("feed", &Dictionary::feed, nb::arg("data"), nb::arg("listed"), nb::arg("grow"))
