@@ -19,6 +19,7 @@ from tacit.evaluate import frechet
 from .common import Array, Results, arguments, mnist, run
 
 EPOCHS = 4
+SMALL: dict[int, Judge] = {}  # of the small version, by side: learned once a process
 
 
 def network(side: int) -> Any:
@@ -65,6 +66,8 @@ def judge(options: Any) -> Judge:
 
     X, y, _, _ = mnist(options)
     side = round(X.shape[1] ** 0.5)
+    if options.quick and side in SMALL:
+        return SMALL[side]
     kept = options.work / "classifier.pt"
     torch.manual_seed(0)
     net = network(side)
@@ -86,7 +89,7 @@ def judge(options: Any) -> Judge:
             return {"loss": F.cross_entropy(self.net["head"](h), batch.y)}
 
     rows = Tensors(Batch(torch.from_numpy(X), y=torch.from_numpy(y.astype(np.int64))))
-    epochs = 30 if options.quick else EPOCHS
+    epochs = 12 if options.quick else EPOCHS
     size = 32 if options.quick else 128
     training = Training()
     train(
@@ -101,10 +104,13 @@ def judge(options: Any) -> Judge:
         training=training,
         checkpoint=None if options.quick else options.work / "classifier",
     )
-    if not options.quick:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(net.state_dict(), kept)
-    return Judge(net, side)
+    found = Judge(net, side)
+    if options.quick:
+        SMALL[side] = found
+        return found
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(net.state_dict(), kept)
+    return found
 
 
 def main(words: Sequence[str] | None = None) -> dict[str, Any]:

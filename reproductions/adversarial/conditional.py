@@ -27,7 +27,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     X, y, test, _ = mnist(options)
     side = round(X.shape[1] ** 0.5)
     results = Results("conditional", options)
-    steps = 300 if options.quick else options.steps
+    steps = 40 if options.quick else options.steps
 
     def work() -> dict[str, Any]:
         asked = judge(options)
@@ -41,10 +41,10 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
             random_state=0,
         )
         fitted(model, options, f"conditional/{steps}", X.reshape(-1, 1, side, side), y)
-        each = 20 if options.quick else 1000
+        each = 5 if options.quick else 1000
         wanted = np.repeat(np.arange(10), each)
         read = asked.labels(model.sample(len(wanted), wanted))
-        real = asked.features(test[:5000])
+        real = asked.features(test[: 200 if options.quick else 5000])
         found: dict[str, Any] = {
             "accuracy": round(float((read == wanted).mean()), 4),
             "worst digit": round(min(float((read[wanted == c] == c).mean()) for c in range(10)), 4),

@@ -78,8 +78,8 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     """The three laws."""
     options = arguments("laws", __doc__, words, steps={"type": int, "default": 10_000})
     results = Results("laws", options)
-    steps = 500 if options.quick else options.steps
-    n = 6_400 if options.quick else 100_000
+    steps = 300 if options.quick else options.steps
+    n = 3_840 if options.quick else 100_000
     alone = tacit.Game(penalty=None, d_steps=10**9)
     plain = {"batch_size": 128, "training": training(options), "device": options.device, "random_state": 0}
 

@@ -32,7 +32,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
         steps={"type": int, "default": 20_000},
     )
     centres, sd = ring() if options.shape == "ring" else grid()
-    n, size, steps = (4096, 128, 1200) if options.quick else (100_000, 128, options.steps)
+    n, size, steps = (2048, 128, 480) if options.quick else (100_000, 128, options.steps)
     if options.quick:
         sd = 5 * sd
     results = Results("modes", options)

@@ -25,7 +25,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     """The dense GAN, and training digits in its place."""
     options = arguments("parzen", __doc__, words, steps={"type": int, "default": 10_000})
     X, _, test, _ = mnist(options)
-    cut, n, steps = (1100, 300, 200) if options.quick else (50_000, 10_000, options.steps)
+    cut, n, steps = (1100, 300, 70) if options.quick else (50_000, 10_000, options.steps)
     learn, valid = X[:cut], X[cut : cut + 1000]
     results = Results("parzen", options)
 

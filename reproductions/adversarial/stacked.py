@@ -28,7 +28,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     X, _, _, _ = mnist(options)
     side = round(X.shape[1] ** 0.5)
     results = Results("stacked", options)
-    n, count, steps = (1000, 500, 100) if options.quick else (51_200, 26_000, options.steps)
+    n, count, steps = (256, 200, 8) if options.quick else (51_200, 26_000, options.steps)
 
     def work() -> dict[str, float]:
         asked = judge(options)
