@@ -28,6 +28,7 @@ ESTIMATORS: dict[str, tuple[dict[str, object], dict[str, list[object]]]] = {
     "OutlierDetector": ({"contamination": 0.1, "random_state": 0}, {"support": [0.6, 0.9]}),
     "Autoencoder": ({"hidden_sizes": (4, 2), "epochs": 2, "random_state": 0}, {"learning_rate": [1e-3, 1e-2]}),
     "DenoisingAutoencoder": ({"hidden_sizes": (4, 2), "epochs": 2, "random_state": 0}, {"level": [0.1, 0.2]}),
+    "MaskedAutoencoder": ({"hidden_sizes": (4, 2), "epochs": 2, "random_state": 0}, {"level": [0.2, 0.4]}),
     "StackedAutoencoder": (
         {"hidden_sizes": (4, 2), "pretrain_epochs": 1, "epochs": 2, "random_state": 0},
         {"learning_rate": [1e-3, 1e-2]},

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .neural.autoencoder import Autoencoder as Autoencoder
     from .neural.autoencoder import DenoisingAutoencoder as DenoisingAutoencoder
     from .neural.classifier import NetworkClassifier as NetworkClassifier
+    from .neural.masked import MaskedAutoencoder as MaskedAutoencoder
     from .neural.stacked import StackedAutoencoder as StackedAutoencoder
     from .neural.vae import VAE as VAE
     from .persist import load as load
@@ -66,6 +67,7 @@ _WHERE = {  # public name -> module; imported when first used
     "GaussianMixture": "mixture.gaussian",
     "JointMixture": "mixture.joint",
     "LanguageModel": "language.model",
+    "MaskedAutoencoder": "neural.masked",
     "NGramModel": "language.ngram",
     "NetworkClassifier": "neural.classifier",
     "NodeEmbedding": "embedding.node",
@@ -102,6 +104,7 @@ _NEEDS: dict[str, tuple[str, str]] = {  # public name -> (module that must be th
         "GAN",
         "Game",
         "LanguageModel",
+        "MaskedAutoencoder",
         "NetworkClassifier",
         "ProgressiveGAN",
         "RBM",

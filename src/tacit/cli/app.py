@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import apply, explore, fit, query, words
+from . import apply, explore, fit, language, query, words
 from .console import Commands, out
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ def tacit(
 
 app.command("explore", epilog=explore.EXAMPLES)(explore.explore)
 app.command("samples")(explore.samples)
+fit.app.command(epilog="tacit fit language book.txt -o book.tacit --epochs 20")(language.language)
 app.add_typer(fit.app, name="fit")
 for command in (apply.predict, apply.transform, apply.score, apply.sample, apply.impute, apply.info):
     app.command(command.__name__, epilog=apply.EXAMPLES[command.__name__])(command)

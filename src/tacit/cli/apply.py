@@ -86,15 +86,26 @@ def sample(
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Draw with this seed rather than the fit's.")
     ] = None,
+    prompt: Annotated[str | None, typer.Option(help="How the texts begin; for models of texts.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, help="0 takes the likeliest; for models of texts.")
+    ] = None,
+    top_p: Annotated[
+        float | None, typer.Option("--top-p", help="Draw among the likeliest of so much together; for models of texts.")
+    ] = None,
     output: Output = None,
     as_json: AsJson = False,
 ) -> None:
-    """New rows like those the model learned from, and the group that each came from."""
+    """New rows like those the model learned from, and the group that each came from; or new texts."""
     tables.check_output(output, ".csv", ".parquet")
     fitted = load(model, "sample")
     if seed is not None:
         fitted.set_params(random_state=seed)
-    tables.write(_drawn(fitted.sample(n_samples), fitted), output, as_json)
+    asked = {"prompt": prompt, "temperature": temperature, "top_p": top_p}
+    options = {name: value for name, value in asked.items() if value is not None}
+    if options and not hasattr(fitted, "tokens_"):
+        raise InputError(f"{model} holds a {type(fitted).__name__}; {', '.join(options)} is for models of texts")
+    tables.write(_drawn(fitted.sample(n_samples, **options), fitted), output, as_json)
 
 
 def impute(model: ModelPath, table: TablePath, output: Output = None, as_json: AsJson = False) -> None:
@@ -156,6 +167,8 @@ def _drawn(drawn: Any, fitted: Any) -> Any:
     import numpy as np
     import pyarrow as pa
 
+    if isinstance(drawn, list):
+        return pa.table({"text": drawn})
     x, z = drawn if isinstance(drawn, tuple) else (drawn, None)
     if not isinstance(x, pa.Table):
         schema = getattr(fitted, "schema_", None)

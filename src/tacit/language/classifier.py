@@ -24,7 +24,8 @@ from ..train.device import find_device
 from ..train.rows import deal, permuted
 from ..train.state import seeded
 from ..typing import Array, Doubles
-from .model import LanguageModel, with_warmth
+from .descent import adamw, filled
+from .model import LanguageModel
 from .texts import read_texts
 from .tokens import END
 from .transformer import Transformer
@@ -149,7 +150,7 @@ class TextClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         ids = [self.tokens_.encode(text) for text in texts]
         device = find_device(self.device)
         plan = make_plan(self, checkpoint, device, shape=str(self.shape_), classes=len(self.classes_))
-        plan = plan._replace(training=with_warmth(plan.training), batch_size=min(int(self.batch_size), len(texts)))
+        plan = plan._replace(training=filled(plan.training, adamw), batch_size=min(int(self.batch_size), len(texts)))
         with seeded(plan.seed, device):
             self.network_ = self._built().to(device)
             if self.pretrained:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -16,44 +16,24 @@ from ..base import check_number
 from ..errors import ArgumentError, InputError
 from ..neural.fitting import Plan, make_plan, run_stage
 from ..neural.network import Network
-from ..train import Training
 from ..train.device import find_device
 from ..train.state import seeded
 from ..typing import Array, Doubles
+from .descent import filled, muon
 from .estimator import TextModel
 from .texts import read_texts
 from .tokens import END
 from .transformer import NextToken, Transformer, Windows
 
 LOGITS = 2**23  # numbers that are answered about at once
-WARM = 0.02  # share of the steps
-
-
-def adamw(parameters: Any, learning_rate: float) -> torch.optim.Optimizer:
-    """Adam with decay of the weights apart from the gradient (Loshchilov and Hutter 2019)."""
-    return torch.optim.AdamW(parameters, learning_rate, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
-
-
-def warm_cosine(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
-    """η_t = η min(t / w, ½ (1 + cos(π t / T))) with w = T / 50."""
-    warm = max(1, math.ceil(WARM * steps))
-    return torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda t: min((t + 1) / warm, 0.5 * (1 + math.cos(math.pi * min(t / max(steps, 1), 1))))
-    )
-
-
-def with_warmth(training: Training) -> Training:
-    """What was left to us: AdamW, and a warm-up before the cosine."""
-    schedule = warm_cosine if training.schedule == "cosine" else training.schedule
-    return replace(training, optimizer=training.optimizer or adamw, schedule=schedule)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class LanguageModel(TextModel, Network):
     """p(text) = Π_i p(t_i | t_<i), each factor by a transformer that reads the last ``context`` tokens.
 
-    Trained on -log p(t_i | t_<i) over windows of the texts, which are laid end to end (Radford et al. 2018); by AdamW
-    with a warm-up and a cosine.
+    Trained on -log p(t_i | t_<i) over windows of the texts, which are laid end to end (Radford et al. 2018), the
+    matrices by Muon (Jordan et al. 2024), the embedding by AdamW, with a warm-up and a cosine.
 
     Parameters
     ----------
@@ -84,8 +64,8 @@ class LanguageModel(TextModel, Network):
 
     Examples
     --------
-    >>> model = LanguageModel(tokens="characters", width=16, layers=1, heads=2, context=16, epochs=60, random_state=0)
-    >>> model = model.set_params(learning_rate=0.02).fit(["abcd" * 20] * 5)
+    >>> model = LanguageModel(tokens="characters", width=16, layers=1, heads=2, context=16, epochs=20, random_state=0)
+    >>> model = model.fit(["abcd" * 20] * 5)
     >>> model.sample(prompt="ab", temperature=0, max_tokens=6), model.perplexity(["abcdabcd" * 5]) < 1.5
     (['abcdabcd'], True)
     """
@@ -96,6 +76,7 @@ class LanguageModel(TextModel, Network):
     context: int = 256
     dropout: float = 0.0
     init: LanguageModel | None = None
+    learning_rate: float = 0.01
 
     def fit(self, X: object, y: object = None, *, checkpoint: Any = None) -> Self:
         """Learn from texts X, or from the file at the path X, which is one text; ``y`` is ignored.
@@ -112,10 +93,11 @@ class LanguageModel(TextModel, Network):
         stream = joined([self.tokens_.encode(text) for text in texts])
         device = find_device(self.device)
         plan = make_plan(self, checkpoint, device, size=self.tokens_.size, tokens=len(stream))
-        plan = plan._replace(training=with_warmth(plan.training), batch_size=self._batch_size(len(stream)))
+        plan = plan._replace(batch_size=self._batch_size(len(stream)))
         with seeded(plan.seed, device):
             self._make()
             self.network_.to(device)
+            plan = plan._replace(training=filled(plan.training, muon(self.network_)))
             rows, held = self._rows_of(stream, device, plan)
             run = run_stage("train", NextToken(self.network_), rows, held, self.epochs, plan)
         self.history_, self.n_iter_, self.stopped_ = run.history, run.epochs, run.stopped

@@ -43,8 +43,8 @@ def corruption(
     return flip
 
 
-def masked(cells: Cells, level: float) -> Cells:
-    """A share ``level`` of the cells made gaps."""
+def masked(cells: Cells, level: float | Tensor) -> Cells:
+    """A share ``level``, one for all or for each row [b, 1], of the cells made gaps."""
     keep = (torch.rand_like(cells.x) >= level).to(cells.x)
     seen = None if cells.seen is None else cells.seen * keep
     codes = cells.codes

@@ -1,0 +1,1 @@
+"""Figures of models of texts, measured again; one script a figure."""

@@ -1,0 +1,55 @@
+"""The small versions of the figures of models of texts, and of the label-count curves, move in the right direction."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tacit
+
+torch = pytest.importorskip("torch", reason="the deep part needs torch")
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def quick(name: str, *words: str) -> dict[str, Any]:
+    """What the small version of a script finds."""
+    sys.path.insert(0, str(ROOT))
+    try:
+        script = importlib.import_module(f"reproductions.{name}")
+    finally:
+        sys.path.remove(str(ROOT))
+    return script.main(["--quick", *words])
+
+
+def test_each_predictor_of_texts_beats_the_one_before() -> None:
+    found = quick("language.text")
+    bits = [found[name]["bits"] for name in ("xz -9", "xz -9 after the text", "5-gram", "transformer")]
+    assert bits == sorted(bits, reverse=True)
+    assert bits[-1] < 0.9 * bits[-2]
+
+
+def test_labels_on_reviews() -> None:
+    found = quick("language.reviews")
+    assert found["200 labels, fine-tuned"]["mean"] > 0.8
+    assert found["16 labels, TF-IDF"]["mean"] > 0.6
+
+
+def test_curves_of_tables_and_graphs() -> None:
+    found = quick("pretraining")
+    tables = found["Tables: Adult (AUC)"]
+    few, many = tables["pre-trained"]["found"]
+    assert few > tables["random start"]["found"][0] - 0.02
+    assert many > 0.75
+    if "NodeEmbedding" in tacit.__all__:
+        few, many = found["Graphs: Cora"]["node vectors"]["found"]
+        assert few > found["Graphs: Cora"]["rows of the graph"]["found"][0]
