@@ -24,10 +24,10 @@ def book(tmp_path):
 def test_counts_and_texts_that_go_on(book) -> None:
     done = tacit_("fit", "language", book / "book.txt", "-o", book / "m.tacit", "--kind", "ngram", "-n", 4, "--lines")
     assert done.exit_code == 0, done.output
-    assert "780 characters in 40 texts" in done.output.replace("\n", " ")
+    assert "760 characters in 40 texts" in done.output.replace("\n", " ")
     assert tacit.load(book / "m.tacit").n == 4
     drawn = tacit_("sample", book / "m.tacit", "-n", 2, "--prompt", "to b", "--temperature", 0, "--json")
-    assert json.loads(drawn.stdout)[0]["text"] == "to be"
+    assert json.loads(drawn.stdout)[0]["text"].startswith("to be or not to be")
     assert tacit_("score", book / "m.tacit", book / "book.txt").exit_code == 2
 
 
@@ -37,7 +37,7 @@ def test_a_transformer(book) -> None:
     done = tacit_("fit", "language", book / "book.txt", "-o", book / "m.tacit", *small)
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["tokens"] == 260
-    assert tacit_("sample", book / "m.tacit", "-n", 1, "--prompt", "that").stdout.splitlines()[0] == "text"
+    assert tacit_("sample", book / "m.tacit", "-n", 1, "--prompt", "that").stdout.splitlines()[0] == '"text"'
 
 
 def test_what_cannot_be_done_is_told_in_a_line(book) -> None:

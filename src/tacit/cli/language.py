@@ -62,7 +62,7 @@ def language(
         texts = texts[0].splitlines()
         if not texts:
             raise InputError(f"{file} holds no line")
-    cut = {} if tokens is None else {"tokens": tokens.value}
+    cut: dict[str, Any] = {} if tokens is None else {"tokens": tokens.value}
     model: Any
     if kind == Kind.ngram:
         model = tacit.NGramModel(n, **cut, vocabulary=vocabulary, random_state=seed).fit(texts)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from sklearn.utils.metaestimators import available_if
 from torch import Tensor, nn
 
 from ..base import check_number
@@ -116,9 +115,10 @@ class MaskedAutoencoder(Reconstructing):
         judge = self._judge()
         return self._answers(X, lambda coder, cells, _: -judge(self._each(coder, cells, means=False), cells))
 
-    @available_if(lambda self: False)  # type: ignore[misc]
-    def inverse_transform(self, X: object) -> Any:
-        """Codes tell of cells that were not seen, not of those that were."""
+    @property
+    def inverse_transform(self) -> Any:
+        """There is none."""
+        raise AttributeError("MaskedAutoencoder has no inverse_transform: its codes tell of cells that were not seen")
 
     # What is its own.
 
