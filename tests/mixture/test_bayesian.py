@@ -104,6 +104,35 @@ def test_scikit_learn_learns_the_same():
     np.testing.assert_allclose(ours.covariances_[a], peer.covariances_[b], rtol=0.05, atol=0.02)
 
 
+def test_gaps_leave_the_bound_rising_and_the_variances_as_they_are():
+    g = np.random.default_rng(0)
+    whole = np.concatenate([g.normal(c, 1, (200, 3)) for c in ([0, 0, 0], [6, 6, 6], [6, 0, 3])])
+    rows = np.where(g.random(whole.shape) < 0.3, np.nan, whole)
+    model = BayesianGaussianMixture(5, covariance_type="diag", random_state=0, max_iter=500, tol=1e-7).fit(rows)
+    assert (np.diff(model.history_) >= -1e-9).all()
+    assert model.n_components_used_ == 3
+    assert model.mean_precision_.shape == (5, 3)
+    np.testing.assert_allclose(model.covariances_[model.weights_ > 0.1], 1, atol=0.5)
+
+
+def test_one_component_with_gaps_has_the_exact_evidence():
+    """Columns are then normal-gamma models of their own cells: log p is the sum of theirs."""
+    rows = np.where(np.random.default_rng(0).random((60, 2)) < 0.3, np.nan, X[:60])
+    prior = {"mean_prior": np.zeros(2), "mean_precision_prior": 0.5, "degrees_of_freedom_prior": 3.0}
+    with pytest.warns(Warning, match="did not converge"):
+        both = BayesianGaussianMixture(
+            1, covariance_type="diag", covariance_prior=[0.7, 0.9], reg_covar=1e-300, tol=0, max_iter=4, **prior
+        ).fit(rows)
+    total = 0.0
+    for j, s in enumerate([0.7, 0.9]):
+        x = rows[~np.isnan(rows[:, j]), j]
+        n, a, b = len(x), 1.5, s / 2
+        an, bn = a + n / 2, b + 0.5 * (((x - x.mean()) ** 2).sum() + 0.5 * n / (0.5 + n) * x.mean() ** 2)
+        total += gammaln(an) - gammaln(a) + a * np.log(b) - an * np.log(bn)
+        total += 0.5 * np.log(0.5 / (0.5 + n)) - n / 2 * np.log(2 * np.pi)
+    assert both.lower_bound_ * 60 == pytest.approx(total, rel=1e-9)
+
+
 def test_gaps_and_questions():
     Z = X.copy()
     Z[::7, 1] = np.nan

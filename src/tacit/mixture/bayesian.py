@@ -16,6 +16,7 @@ from ..decomposition.linear import observed_moments
 from ..em.engine import Fit, em
 from ..em.long import Long
 from ..em.model import LatentModel
+from ..em.posterior import posterior
 from ..errors import ArgumentError
 from ..rng import generator
 from ..typing import Array, Doubles, Seed
@@ -36,7 +37,7 @@ class Prior(NamedTuple):
 
 
 class Beliefs(NamedTuple):
-    """The variational posterior; ``theta`` holds m_k, W_k⁻¹ / ν_k and its factor."""
+    """The variational posterior; ``theta`` holds m_k, W_k⁻¹ / ν_k and its factor; β and ν are [K, d] with gaps."""
 
     mass: Doubles  # N_k
     theta: GaussianParams
@@ -60,16 +61,24 @@ class Variational(LatentModel[Beliefs, MixtureStats]):
         raise NotImplementedError("starts from responsibilities")
 
     def expect(self, params: Beliefs, block: Block) -> MixtureStats:
-        return Mixture(self.K, self.family).expect(self._scores(params), block)
+        mixture = Mixture(self.K, self.family)
+        if not self.cellwise:
+            return mixture.expect(self._scores(params), block)
+        # what is expected of log λ_kj and μ_kj beyond their means counts in the cells that are there
+        ν, β = params.freedom, params.precision
+        beyond = 0.5 * (digamma(ν / 2) + np.log(2 / ν)) - 0.5 / β  # [K, d]
+        joint = self.family.log_prob(params.theta, block) + ~np.isnan(block.x) @ beyond.T + self._log_π(params.mass)
+        return mixture._sums(MixtureParams(params.mass, params.theta), block, posterior(joint, block))
 
     def maximise(self, stats: MixtureStats, params: Beliefs) -> Beliefs:
         p, (counts, first, second) = self.prior, stats.parts
-        N = counts if counts.ndim == 1 else stats.counts
-        some = np.maximum(N, 1e-300)[:, None]
+        N = counts if self.cellwise else stats.counts
+        cells = N if self.cellwise else N[:, None]  # of each column, or of all
+        some = np.maximum(cells, 1e-300)
         mean = params.theta.means + first / some
         β = p.precision + N
         ν = p.freedom + (N if self.kind != "tied" else np.full(self.K, N.sum()))
-        m = (p.precision * p.mean + N[:, None] * mean) / β[:, None]
+        m = (p.precision * p.mean + cells * mean) / (p.precision + cells)
         away, pull = mean - p.mean, p.precision * N / β
         if self.kind == "full":
             about = second - first[:, :, None] * (first / some)[:, None, :]
@@ -78,11 +87,16 @@ class Variational(LatentModel[Beliefs, MixtureStats]):
             about = second - _outer(1 / some[:, 0], first).sum(axis=0)
             covariances = (p.scatter + about + _outer(pull, away).sum(axis=0)) / ν[0]
         else:
-            squares = np.maximum(second - first * first / some, 0) + pull[:, None] * away**2
-            covariances = (p.scatter + squares) / ν[:, None]
+            squares = np.maximum(second - first * first / some, 0) + pull.reshape(cells.shape) * away**2
+            covariances = (p.scatter + squares) / ν.reshape(cells.shape)
             if self.kind == "spherical":
                 covariances = covariances.mean(axis=1)
-        return Beliefs(N, self.family.params(m, covariances), β, ν)
+        return Beliefs(stats.counts, self.family.params(m, covariances), β, ν)
+
+    @property
+    def cellwise(self) -> bool:
+        """Whether β and ν are those of each column [K, d], since gaps leave some more cells than others."""
+        return self.family.gaps
 
     @property
     def kind(self) -> str:
@@ -106,11 +120,12 @@ class Variational(LatentModel[Beliefs, MixtureStats]):
             squares = (A**2 * away**2).sum(axis=1)
             times = d // A.shape[1]
             scatter = p.scatter if times == 1 else np.array([p.scatter.sum()])
-            freedom = times * ν[:, None]
+            freedom = times * ν.reshape(self.K, -1)
             trace = A**2 * scatter
             log_det = 2 * np.log(A) - np.log(freedom)
             wishart = _wishart(log_det, freedom, 1, -np.log(scatter), times * p.freedom, trace).sum(axis=1)
-        normal = 0.5 * (d * p.precision / β - d + d * np.log(β / p.precision) + p.precision * squares)
+        β = np.broadcast_to(β.reshape(self.K, -1), (self.K, d))
+        normal = 0.5 * ((p.precision / β - 1 + np.log(β / p.precision)).sum(axis=1) + p.precision * squares)
         return -float(normal.sum() + wishart.sum()) - self._proportions(params)
 
     def _proportions(self, params: Beliefs) -> float:
@@ -156,6 +171,8 @@ class Variational(LatentModel[Beliefs, MixtureStats]):
         return np.asarray(π / π.sum(), np.float64)
 
     def block_rows(self, params: Beliefs) -> int | None:
+        if self.cellwise:
+            return 16384
         return Mixture(self.K, self.family).block_rows(self._scores(params))
 
 
@@ -195,7 +212,7 @@ class BayesianGaussianMixture(GaussianMixture):
     ``covariance_prior`` : W₀⁻¹ [d, d], [d] for "diag" or a number for "spherical", the covariance of the rows if None;
     ``reg_covar`` is added to it.
 
-    Learned, beyond a GaussianMixture's: ``mean_precision_`` β_k, ``degrees_of_freedom_`` ν_k,
+    Learned, beyond a GaussianMixture's: ``mean_precision_`` β_k, ``degrees_of_freedom_`` ν_k, [K, d] with gaps,
     ``n_components_used_`` with a weight above 1 / n rows.
 
     >>> rng = np.random.default_rng(0)
