@@ -21,8 +21,9 @@ from ..errors import ArgumentError
 from ..rng import generator
 from ..typing import Array, Doubles, Seed
 from .families.gaussian import Gaussian, GaussianParams
-from .gaussian import GaussianMixture, _random_responsibilities, without_gaps
+from .gaussian import GaussianMixture
 from .mixture import Mixture, MixtureParams, MixtureStats, labels_of
+from .starting import random_responsibilities, without_gaps
 
 
 class Prior(NamedTuple):
@@ -314,7 +315,7 @@ class BayesianGaussianMixture(GaussianMixture):
                 r: Array = np.eye(model.K)[labels_of(labels, block)]
                 return r
         else:
-            resp = _random_responsibilities(model.K, rng)  # type: ignore[assignment]
+            resp = random_responsibilities(model.K, rng)  # type: ignore[assignment]
         mixture, zero = Mixture(model.K, model.family), np.zeros(model.K)
         params = Beliefs(zero, model.family.blank(model.K, source), zero + 1, zero + 1)
 

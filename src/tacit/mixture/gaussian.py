@@ -18,9 +18,7 @@ from ..base import Estimator, check_choice, check_number
 from ..cluster.kmeans import KMeans
 from ..cluster.seeding import plus_plus, random_rows
 from ..data.block import Block
-from ..data.memory import MemorySource
 from ..data.source import Source
-from ..decomposition.linear import observed_moments
 from ..decomposition.observed import filled
 from ..em.engine import Fit, em
 from ..em.long import Long
@@ -30,6 +28,7 @@ from ..typing import Array, Doubles, Floats, Seed
 from .families.family import Cells
 from .families.gaussian import CovarianceType, Gaussian, GaussianParams
 from .mixture import Mixture, MixtureParams
+from .starting import Progress, factor_of, known_components, log, matched, random_responsibilities, shaped, without_gaps
 
 
 class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
@@ -115,7 +114,7 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
         source = self._open(X, reset=True, weight=sample_weight, known=known)
         model = Mixture(self.n_components, self._family())
         given = self._given(source.shape[1])
-        z = _known(source, self.n_components)
+        z = known_components(source, self.n_components)
         if source.shape[0] < self.n_components:
             raise ArgumentError(
                 f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
@@ -128,7 +127,7 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
         for start in range(1 if warm else self.n_init):
             if best is not None and long.over:
                 break
-            say = _Progress(self.verbose, self.verbose_interval, start)
+            say = Progress(self.verbose, self.verbose_interval, start)
             if warm:
                 params, repaired = self._params(), 0
             else:
@@ -162,18 +161,18 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
         if z is not None and (z >= 0).all():
             params, repaired = model.from_labels(source, z, rng)
             counts = np.bincount(z, weights=source.weight, minlength=model.K)
-            return params._replace(log_weights=_log(counts / counts.sum())), repaired
+            return params._replace(log_weights=log(counts / counts.sum())), repaired
         if weights is not None and means is not None and factor is not None:
-            return MixtureParams(_log(weights), family.from_factor(means, factor)), 0
+            return MixtureParams(log(weights), family.from_factor(means, factor)), 0
         repaired = 0
         if self.init_params == "kmeans" or self.init is not None:
             labels = self._clusters(source if self.init is not None else whole, rng)
             if z is not None:
-                labels = np.where(z >= 0, z, _match(labels, z, source.weight, model.K)[labels])
+                labels = np.where(z >= 0, z, matched(labels, z, source.weight, model.K)[labels])
             params, repaired = model.from_labels(source, labels, rng)
         else:
             if self.init_params == "random":
-                params = model.from_responsibilities(source, _random_responsibilities(model.K, rng))
+                params = model.from_responsibilities(source, random_responsibilities(model.K, rng))
             else:
                 seed = plus_plus if self.init_params == "k-means++" else random_rows
                 θ = family.around(seed(whole, model.K, rng), source)
@@ -186,7 +185,7 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
         if means is not None or factor is not None:
             means = θ.means if means is None else means
             θ = θ._replace(means=means) if factor is None else family.from_factor(means, factor)
-        return MixtureParams(params.log_weights if weights is None else _log(weights), θ), repaired
+        return MixtureParams(params.log_weights if weights is None else log(weights), θ), repaired
 
     def _clusters(self, source: Source, rng: np.random.Generator) -> Any:
         """A cluster for each row [n], of ``init`` or k-means; a function of a block where rows are elsewhere."""
@@ -416,7 +415,7 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
         if self.covariance_type in ("full", "tied"):
             factor = np.ascontiguousarray(np.swapaxes(factor, -1, -2))
         covariances = np.asarray(getattr(self, "covariances_", factor), dtype=np.float64)
-        return MixtureParams(_log(self.weights_), GaussianParams(means, covariances, factor, np.zeros(len(means))))
+        return MixtureParams(log(self.weights_), GaussianParams(means, covariances, factor, np.zeros(len(means))))
 
     def _map(self, X: object, f: Callable[[Mixture, MixtureParams, Block], Array]) -> Array:
         check_is_fitted(self)
@@ -460,7 +459,7 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
                     f"covariance_type={self.covariance_type!r} and {d} features"
                 )
             return np.exp(start.log_weights), start.theta.means, start.theta.factor
-        weights = _shaped(self.weights_init, (K,), "weights")
+        weights = shaped(self.weights_init, (K,), "weights")
         if weights is not None:
             if (weights < 0).any() or (weights > 1).any():
                 raise ArgumentError(
@@ -471,105 +470,8 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
                 raise ArgumentError(
                     f"The parameter 'weights' should be normalized, but got sum(weights) = {weights.sum():.5f}"
                 )
-        means = _shaped(self.means_init, (K, d), "means")
+        means = shaped(self.means_init, (K, d), "means")
         kind = self.covariance_type
         shape = {"full": (K, d, d), "tied": (d, d), "diag": (K, d), "spherical": (K,)}[kind]
-        precisions = _shaped(self.precisions_init, shape, f"{kind} precision")
-        return weights, means, None if precisions is None else _factor(precisions, kind)
-
-
-def without_gaps(source: Source) -> MemorySource:
-    """The rows with the mean of the column in every gap: where starts are looked for."""
-    _, mean, _ = observed_moments(source)
-    x = source.map(lambda block: np.where(np.isnan(block.x), mean, block.x).astype(block.dtype))
-    return MemorySource(Block(0, x, weight=source.weight if source.weighted else None))
-
-
-def _shaped(value: object, shape: tuple[int, ...], name: str) -> Doubles | None:
-    if value is None:
-        return None
-    a: Doubles = check_array(value, dtype=np.float64, ensure_2d=False, allow_nd=True)
-    if a.shape != shape:
-        raise ArgumentError(f"The parameter '{name}' should have the shape of {shape}, but got {a.shape}")
-    return a
-
-
-def _factor(precisions: Doubles, kind: str) -> Doubles:
-    """A, lower triangular, with AᵀA = the given precision; 1/σ for diagonal ones."""
-    if kind in ("diag", "spherical"):
-        if (precisions <= 0).any():
-            raise ArgumentError(f"'{kind} precision' should be positive")
-        return np.sqrt(precisions)
-    stack = precisions.reshape(-1, *precisions.shape[-2:])
-    if not np.allclose(stack, np.swapaxes(stack, 1, 2)) or (np.linalg.eigvalsh(stack) <= 0).any():
-        raise ArgumentError(f"'{kind} precision' should be symmetric, positive-definite")
-    # with J the reversal, J P J = L Lᵀ gives P = (J L J)(J L J)ᵀ, J L J upper triangular
-    upper = np.linalg.cholesky(stack[:, ::-1, ::-1])[:, ::-1, ::-1]
-    return np.ascontiguousarray(np.swapaxes(upper, 1, 2)).reshape(precisions.shape)
-
-
-def _known(source: Source, K: int) -> Array | None:
-    z: list[Array] = []
-    for block in source.blocks() if source.here else ():
-        if block.known is None:
-            return None
-        z.append(block.known)
-    if not z:
-        return None
-    known = np.concatenate(z)
-    if len(known) != source.shape[0]:
-        raise ArgumentError(f"known has {len(known)} entries for {source.shape[0]} rows")
-    if known.size and (known.max() >= K or known.min() < -1):
-        raise ArgumentError(f"known must hold component numbers 0 to {K - 1}, or -1 where z was not observed")
-    return known
-
-
-def _log(weights: Any) -> Doubles:
-    with np.errstate(divide="ignore"):
-        return np.log(np.asarray(weights, dtype=np.float64))
-
-
-def _random_responsibilities(K: int, rng: np.random.Generator) -> Callable[[Block], Floats]:
-    """Uniform numbers made from each row's hash, normalised [b, K]: the same rows get the same ones, in any order."""
-    salt = rng.integers(2**63, size=K, dtype=np.uint64)
-
-    def resp(block: Block) -> Floats:
-        h = kernels.hash_rows(block)[:, None] ^ salt
-        h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)  # splitmix64 (Steele, Lea and Flood 2014)
-        h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        u = ((h ^ (h >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53 + 2.0**-54
-        r: Doubles = u / u.sum(axis=1, keepdims=True)
-        return r
-
-    return resp
-
-
-def _match(labels: Array, z: Array, weight: Doubles, K: int) -> Array:
-    """The renaming of clusters [K] that agrees most with the known components."""
-    from scipy.optimize import linear_sum_assignment
-
-    table = np.zeros((K, K))
-    seen = z >= 0
-    np.add.at(table, (labels[seen], z[seen]), weight[seen])
-    names: Array = linear_sum_assignment(table, maximize=True)[1]
-    return names
-
-
-class _Progress:
-    """scikit-learn's lines of ``verbose``."""
-
-    def __init__(self, verbose: int, interval: int, start: int) -> None:
-        self.verbose, self.interval, self.previous = verbose, interval, -np.inf
-        if verbose:
-            print(f"Initialization {start}")
-
-    def __call__(self, n_iter: int, objective: float) -> None:
-        if self.verbose and n_iter and n_iter % self.interval == 0:
-            change = f"\t ll change {objective - self.previous:.5f}" if self.verbose > 1 else ""
-            print(f"  Iteration {n_iter}{change}")
-        self.previous = objective
-
-    def end(self, fit: Fit[MixtureParams]) -> None:
-        if self.verbose:
-            bound = f" lower bound {fit.objective:.5f}." if self.verbose > 1 else ""
-            print(f"Initialization {'converged' if fit.converged else 'did not converge'}.{bound}")
+        precisions = shaped(self.precisions_init, shape, f"{kind} precision")
+        return weights, means, None if precisions is None else factor_of(precisions, kind)
