@@ -88,7 +88,7 @@ def explore(
     tell("reading", None, None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataNotice)  # the page shows them
-        table = _table(X, types)
+        table, drawn_from = _table(X, types)
     tell("groups", 0, None)
     grown = min(PARTS, table.shape[0] // BEHIND)  # so many parts, or those of the search where these are more
     model = JointMixture(
@@ -96,19 +96,21 @@ def explore(
     )
     model._fit(table, tell=lambda step, done, total: tell("groups", *_SHARE[step](done, total)))
     made = {"seed": random_state, "max_components": int(max_components), "types": dict(types or {})}
+    made["drawn_from"] = drawn_from
     return Exploration(table, model, name or _name(X), rows, made, tell, started)
 
 
-def _table(X: Any, types: Mapping[str, str] | None) -> Table:
-    """X as a table; of a folder, of a file that is too large to be held, or of a Dask data frame some rows of it."""
+def _table(X: Any, types: Mapping[str, str] | None) -> tuple[Table, int | None]:
+    """X as a table; of what is more than memory some rows, and out of how many they were drawn."""
     parts = in_parts(X, types)
     if parts is None:
-        return X if isinstance(X, Table) and types is None else Table.read(X, types)
+        return X if isinstance(X, Table) and types is None else Table.read(X, types), None
     table: Table = parts.drawn
-    if table.n < len(parts):
-        said = f"{table.n:,} of {len(parts):,} rows, drawn at random, are looked at: all are more than memory may hold"
-        table.notices = (said, *table.notices)
-    return table
+    if table.n == len(parts):
+        return table, None
+    said = f"{table.n:,} of {len(parts):,} rows, drawn at random, are looked at, and numbered among themselves"
+    table.notices = (said, *table.notices)
+    return table, len(parts)
 
 
 @dataclass(eq=False)
@@ -241,6 +243,7 @@ class Exploration:
         return {
             "name": self.name,
             "rows": self.source.shape[0],
+            "drawn_from": self.made["drawn_from"],
             "columns": len(entries),
             "used": sum(e["used"] for e in entries),
             "missing": gappy["share"],

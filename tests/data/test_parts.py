@@ -146,7 +146,7 @@ def test_a_page_of_files_says_what_it_looked_at(folder: Path, monkeypatch: pytes
     found = explore(str(folder), max_components=3)
     assert found.table.num_rows == 400
     assert any("400 of 1,500 rows, drawn at random" in line for line in found.source.notices)
-    assert "400 of 1,500 rows" in found.json()
+    assert "1500 rows, of which 400 drawn at random" in found.findings["summary"][0]
 
 
 def test_a_density_of_files_is_saved(folder: Path, people: pa.Table, tmp_path: Path) -> None:

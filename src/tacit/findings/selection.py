@@ -78,10 +78,11 @@ def opening(found: dict[str, Any]) -> dict[str, Any]:
     left = table["columns"] - table["used"]
     of_which = f", of which {left} {'was' if left == 1 else 'were'} left out" if left else ""
     gaps = "no cell is missing" if not table["missing"] else f"{words.share(table['missing'])} of the cells are missing"
-    said = [
-        f"{words.clip(table['name'])} has {words.count(table['rows'], 'row')} and "
-        f"{words.count(table['columns'], 'column')}{of_which}; {gaps}."
-    ]
+    rows = words.count(table["rows"], "row")
+    if table["drawn_from"]:
+        some = words.count(table["rows"])
+        rows = f"{words.count(table['drawn_from'], 'row')}, of which {some} drawn at random are looked at,"
+    said = [f"{words.clip(table['name'])} has {rows} and {words.count(table['columns'], 'column')}{of_which}; {gaps}."]
     if groups["found"]:
         big = groups["list"][0]
         said.append(f"The largest group holds {words.share(big['share'])} of the rows: {words.clip(big['name'], 80)}.")
