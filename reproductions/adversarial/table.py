@@ -65,6 +65,11 @@ def figures() -> list[str]:
                 f"{shape} ({steps}, {len(some)} seed{'s' * (len(some) > 1)}): modes / high quality",
                 f"{mean['modes']:.1f} / {mean['high quality']:.1%}", must, published, *(one["seconds"] for one in some),
             )  # fmt: skip
+    for one in values("classifier").values():
+        told = f"{one['found']['accuracy']:.2%}; {one['found']['floor']:.2f}"
+        line(
+            "classifier of MNIST: right; Fréchet distance of real to real, the floor", told, "99 %", "", one["seconds"]
+        )
     digits = values("digits")
     floor = digits.get("floor", {}).get("found", {}).get("frechet")
     for key, one in digits.items():

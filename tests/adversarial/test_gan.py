@@ -199,6 +199,47 @@ def test_your_own_modules() -> None:
         GAN(5, generator="net").fit(X)
 
 
+def test_no_pack_holds_real_and_generated_rows() -> None:
+    class Marked(nn.Module):
+        """Generated rows have 1 in a column that is constant, 0 on this scale, in real ones."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Parameter(torch.ones(1))
+
+        def forward(self, z):
+            return torch.stack([self.w * z[:, 0], torch.ones(len(z))], dim=1)
+
+    class Spy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Parameter(torch.zeros(6))
+
+        def forward(self, x):
+            marks = x.view(len(x), 3, 2)[:, :, 1]
+            if self.training:
+                assert (marks == marks[:, :1]).all()
+            return x @ self.w
+
+    rows = np.column_stack([X[:23, 0], np.full(23, 4.0)])
+    options = {"game": Game(pack=3), "epochs": 2, "batch_size": 11, "random_state": 0}  # the last batch has one row
+    GAN(1, generator=Marked(), discriminator=Spy(), **options).fit(rows)
+
+
+def test_how_it_is_trained_may_be_changed() -> None:
+    def sgd(parameters, rate):
+        return torch.optim.SGD(parameters, lr=rate)
+
+    for how in (
+        Training(precision="bf16"),
+        Training(clip=0.1, optimizer=sgd, schedule=None),
+        Training(time_limit=1e-6),
+    ):
+        model = GAN(4, training=how, **SMALL).fit(X)
+        assert np.isfinite(model.sample(5)).all()
+    assert model.stopped_ == "time limit"
+
+
 def test_callables_for_loss_and_penalty() -> None:
     def loss(real, fake):  # least squares
         from tacit.adversarial.losses import Losses

@@ -26,6 +26,17 @@ def adam(parameters: Iterable[nn.Parameter], learning_rate: float) -> torch.opti
     return torch.optim.Adam(parameters, lr=learning_rate, betas=(0.0, 0.99), fused=True)
 
 
+def whole_packs(x: Tensor, size: int) -> Tensor:
+    """The rows without those that fill no pack, so that none holds real and generated ones; of too few, some again.
+
+    >>> whole_packs(torch.arange(5), 2).tolist(), whole_packs(torch.arange(2), 3).tolist()
+    ([0, 1, 2, 3], [0, 1, 0])
+    """
+    if len(x) < size:
+        return x[torch.arange(size, device=x.device) % len(x)]
+    return x[: len(x) - len(x) % size]
+
+
 class AdversarialStep:
     """One step of D, and after every ``d_steps`` of them one of G, against the same generated rows.
 
@@ -77,6 +88,7 @@ class AdversarialStep:
         if self.before is not None:
             self.before(self.done / self.steps, self.g, self.d, self.average)
         x, label = self.read(batch)
+        x = whole_packs(x, self.game.pack)
         both = (self.done + 1) % self.game.d_steps == 0
         with self.autocast(), nullcontext() if both else torch.no_grad():
             y = self.run_g(self.noise(len(x)), *label)
