@@ -13,7 +13,7 @@ from scipy.stats import norm
 torch = pytest.importorskip("torch", reason="the deep part needs torch")
 
 from tacit.adversarial import losses
-from tacit.adversarial.watch import coverage
+from tacit.adversarial.watch import coverage, radii
 from tacit.errors import ArgumentError
 
 INFINITY = torch.tensor([math.inf])
@@ -99,9 +99,11 @@ def test_penalties_are_squares_of_slopes() -> None:
 
 def test_coverage_counts_rows_with_a_generated_neighbour() -> None:
     x = torch.arange(20.0)[:, None]
-    assert coverage(x, x + 0.1) == 1.0
-    assert coverage(x, x[:10] - 0.1) < 0.9
-    assert coverage(x, x + 1000) == 0.0
+    far = radii(x)
+    assert far[0] == 5
+    assert coverage(x, far, x + 0.1) == 1.0
+    assert coverage(x, far, x[:10] - 0.1) < 0.9
+    assert coverage(x, far, x + 1000) == 0.0
 
 
 def test_rules_out_of_range_are_refused() -> None:

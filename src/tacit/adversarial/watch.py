@@ -18,15 +18,20 @@ LOOKS = 3
 SURE = 0.995
 
 
-def coverage(x: Tensor, y: Tensor, k: int = NEIGHBOUR) -> float:
-    """The share of rows x that have a generated row y within the distance of their k-th neighbour (Naeem et al. 2020).
+def radii(x: Tensor, k: int = NEIGHBOUR) -> Tensor:
+    """The distance of each row to its k-th neighbour [m]."""
+    x = x.flatten(1)
+    return torch.cdist(x, x).kthvalue(min(k, len(x) - 1) + 1, dim=1).values
 
-    >>> round(coverage(torch.arange(10.0)[:, None], torch.zeros(3, 1), k=1), 3)
+
+def coverage(x: Tensor, radius: Tensor, y: Tensor) -> float:
+    """The share of rows x with a generated row y no further than the k-th neighbour (Naeem et al. 2020).
+
+    >>> x = torch.arange(10.0)[:, None]
+    >>> round(coverage(x, radii(x, k=1), torch.zeros(3, 1)), 3)
     0.2
     """
-    x, y = x.flatten(1), y.flatten(1)
-    radius = torch.cdist(x, x).kthvalue(min(k, len(x) - 1) + 1, dim=1).values
-    return float((torch.cdist(x, y).min(dim=1).values <= radius).float().mean())
+    return float((torch.cdist(x.flatten(1), y.flatten(1)).min(dim=1).values <= radius).float().mean())
 
 
 class Watch:
@@ -40,6 +45,7 @@ class Watch:
         self.coverage = torch.tensor(0.0)
         self.reference: Tensor | None = None  # [m, ...] real rows, gathered from the first batches
         self.labels: Tensor | None = None
+        self.radius: Tensor | None = None
         self.best, self.kept = -1.0, None
         self.lost = self.fallen = 0
         self.trouble = ""
@@ -82,7 +88,9 @@ class Watch:
         with torch.no_grad():
             y = generator(noise(len(self.reference)), *given)
         generator.train()
-        return coverage(self.reference, y)
+        if self.radius is None or len(self.radius) < len(self.reference):
+            self.radius = radii(self.reference)
+        return coverage(self.reference, self.radius, y)
 
     def _gather(self, x: Tensor, label: tuple[Tensor, ...]) -> None:
         self.reference = x.clone() if self.reference is None else torch.cat([self.reference, x])
@@ -106,7 +114,7 @@ class Watch:
         """Take up what ``state`` gave."""
         self.coverage, self.reference, self.labels = tree["coverage"], tree["reference"], tree["labels"]
         self.best, self.kept, (self.lost, self.fallen) = tree["best"], tree["kept"], tree["counts"]
-        self.trouble = tree["trouble"]
+        self.trouble, self.radius = tree["trouble"], None
 
 
 ADVICE = {
