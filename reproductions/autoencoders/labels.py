@@ -14,8 +14,8 @@ others 3 together; in parts with --minutes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from itertools import product
 from typing import Any
 
@@ -35,58 +35,60 @@ def balanced(y: Array, n: int, seed: int) -> Array:
 def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     """Pre-training once a seed, then labels."""
     options = arguments(__doc__, words, precision="bf16")
+    quick = options.quick
+
+    def stack(seed: int, X: Array) -> Any:
+        model = tacit.StackedAutoencoder(
+            (64, 32) if quick else (1000, 1000, 1000),
+            corruption="masking",
+            level=0.25,
+            activation="logistic",
+            code_activation="logistic",
+            loss="cross_entropy",
+            scale=None,
+            pretrain_epochs=12 if quick else 10,
+            epochs=1,
+            batch_size=64 if quick else 200,
+            learning_rate=0.01 if quick else 1e-3,
+            training=training(options),
+            device=options.device,
+            random_state=seed,
+        )
+        return fitted(model, options, f"labels/stack-{seed}", X)
+
+    return curve(options, Results("labels", options), stack, "stack")
+
+
+def curve(options: Any, results: Results, learn: Callable[[int, Array], Any], name: str) -> dict[str, Any]:
+    """Accuracies by the number of labels, from what ``learn(seed, rows)`` gives and from random weights."""
     X, y, test, y_test = mnist(options)
     quick = options.quick
-    results = Results("labels", options)
-    sizes = (50, 1300) if quick else (100, 1_000, 10_000, len(X))
-    stacks: dict[int, Any] = {}
-
-    def stack(seed: int) -> Any:
-        if seed not in stacks:
-            model = tacit.StackedAutoencoder(
-                (64, 32) if quick else (1000, 1000, 1000),
-                corruption="masking",
-                level=0.25,
-                activation="logistic",
-                code_activation="logistic",
-                loss="cross_entropy",
-                scale=None,
-                pretrain_epochs=12 if quick else 10,
-                epochs=1,
-                batch_size=64 if quick else 200,
-                learning_rate=0.01 if quick else 1e-3,
-                training=training(options),
-                device=options.device,
-                random_state=seed,
-            )
-            stacks[seed] = fitted(model, options, f"labels/stack-{seed}", X)
-        return stacks[seed]
+    learned = cache(lambda seed: learn(seed, X))
 
     def right(seed: int, draw: int, n: int, pretrained: bool) -> float:
         few = np.arange(len(X)) if n == len(X) else balanced(y, n, draw)
-        model = stack(seed).to_classifier(
+        model = learned(seed).to_classifier(
             pretrained,
             corruption="masking",
             level=0.1 if quick else 0.25,
-            epochs=max(15, 2000 // n) if quick else max(30, 20_000 // n),
+            epochs=max(30, (2000 if quick else 20_000) // n),
             batch_size=min(128, max(10, n // 4)),
             learning_rate=0.01 if quick else 3e-4 if pretrained and n <= 1000 else 1e-3,
             training=training(options),
             device=options.device,
             random_state=draw,
         )
-        name = f"labels/{n}-{'stack' if pretrained else 'random'}-{seed}-{draw}"
-        fitted(model, options, name, X[few], y[few])
+        start = name if pretrained else "random"
+        fitted(model, options, f"labels/{name}-{n}-{start}-{seed}-{draw}", X[few], y[few])
         return round(float(model.score(test, y_test)), 5)
 
     found: dict[str, Any] = {}
-    for n in sizes:
-        for start in ("pre-trained", "random"):
-            keys = []
-            for seed, draw in product(range(options.seeds), range((2 if quick else 5) if n <= 1000 else 1)):
-                keys.append(f"{n} labels, {start}, stack {seed}, draw {draw}")
-                results.get(keys[-1], partial(right, seed, draw, n, start == "pre-trained"))
-            found[f"{n} labels, {start}"] = results.summary(keys)
+    for n, start in product((50, 1300) if quick else (100, 1_000, 10_000, len(X)), ("pre-trained", "random")):
+        keys = []
+        for seed, draw in product(range(options.seeds), range((2 if quick else 5) if n <= 1000 else 1)):
+            keys.append(f"{n} labels, {start}, {name} {seed}, draw {draw}")
+            results.get(keys[-1], partial(right, seed, draw, n, start == "pre-trained"))
+        found[f"{n} labels, {start}"] = results.summary(keys)
     return found
 
 
