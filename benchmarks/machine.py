@@ -16,7 +16,7 @@ def sgemm(size: int = 2048, repeats: int = 4) -> float:
     """GFLOP/s of a square float32 product by NumPy's BLAS: the best of a few, as a limit should be."""
     a = np.random.default_rng(0).standard_normal((size, size), dtype=np.float32)
     out = np.empty_like(a)
-    return 2e-9 * size**3 / _fastest(lambda: np.matmul(a, a, out=out), repeats)
+    return 2e-9 * size**3 / fastest(lambda: np.matmul(a, a, out=out), repeats)
 
 
 def ssyrk(n: int, d: int, repeats: int = 3) -> float:
@@ -24,10 +24,11 @@ def ssyrk(n: int, d: int, repeats: int = 3) -> float:
     from scipy.linalg.blas import ssyrk as product
 
     x = np.random.default_rng(0).standard_normal((n, d), dtype=np.float32)
-    return 1e-9 * n * d**2 / _fastest(lambda: product(1.0, x.T), repeats)
+    return 1e-9 * n * d**2 / fastest(lambda: product(1.0, x.T), repeats)
 
 
-def _fastest(work: Any, repeats: int) -> float:
+def fastest(work: Any, repeats: int) -> float:
+    """Seconds of the best of a few, after one that warms up."""
     work()
     times = []
     for _ in range(repeats):

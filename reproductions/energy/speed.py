@@ -9,7 +9,7 @@ costs are taken out by the difference of three epochs and one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,17 +20,8 @@ import tacit
 from tacit.energy.draws import Draws, calm
 from tacit.energy.likelihood import anneal, ladder
 
+from ..autoencoders.common import machine
 from .common import Results, arguments, mnist, run
-
-
-def fastest(work: Callable[[], Any], repeats: int = 3) -> float:
-    """Seconds of the best of a few."""
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return min(times)
 
 
 def main(words: Sequence[str] | None = None) -> dict[str, Any]:
@@ -56,11 +47,10 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
                 np.matmul(h.T, v, out=G)
                 np.matmul(x.T, y, out=G)
 
-        five()
-        return fastest(five, 5)
+        return machine.fastest(five, 5)
 
     def epoch(make: Callable[[int], Any]) -> float:
-        one, three = (fastest(lambda k=k: make(k).fit(X), repeats) for k in (1, 3))
+        one, three = (machine.fastest(lambda k=k: make(k).fit(X), repeats) for k in (1, 3))
         return (three - one) / 2
 
     def ours(k: int) -> Any:
