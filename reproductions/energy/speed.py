@@ -9,7 +9,7 @@ costs are taken out by the difference of three epochs and one.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
