@@ -74,7 +74,7 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
     dependence : {"independent", "tree", "auto"}
         Within a product, columns are independent; or each component is a tree, in which a column depends on one other
         (Chow and Liu 1968), with numbers cut into bins: see ``tacit.mixture.trees``. "auto": by which held-out rows are
-        likelier.
+        likelier; where these are trees, a given ``n_parts`` makes a third as many.
     edge_penalty, share : float, bool
         For trees: an edge must gain so many times what BIC asks for; whether all components have one tree.
     families : mapping of column name to family, optional

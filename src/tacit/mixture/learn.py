@@ -27,6 +27,8 @@ SEARCHED = 8192  # rows on which the number of components is sought
 GROWN = 65_536  # rows on which a density is grown
 LAST = 10  # steps of EM on all rows after a density was grown on some of them
 
+WORTH = 3  # products that a tree has about as many parameters as
+
 STARTED = 15  # steps of EM with which further starts begin
 
 Tell = Callable[[str, int, int], None]
@@ -151,10 +153,14 @@ def _density(
     for i in range(of.n_averaged if grow or way is not apart else 1):
         rows = searched(table, rng, GROWN)
         if len(ways) > 1:
-            way, told = _better(of, rows, ways, apart, best, component, rng, grow and wanted is None, tell)
+            sought = grow and wanted is None
+            some = rows if sought else searched(table, rng, SEARCHED)
+            way, told = _better(of, some, ways, apart, best, component, rng, sought, tell)
             ways = [way]
-            if told and grow and wanted is None:
+            if sought and told:
                 wanted = max(told, key=lambda size: size.held_out).n_parts
+            elif wanted is not None and way is not apart:
+                wanted = -(-wanted // WORTH)
         if tiny:
             density = kernel(way.search.family, way.search.layout.encode(rows), rng)
         else:
