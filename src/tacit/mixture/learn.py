@@ -145,8 +145,9 @@ def _density(
         of.n_parts == "auto" and of.n_components == "auto" and of.criterion == "groups"
     )
     wanted = None if of.n_parts in ("auto", None) else int(of.n_parts)
-    tiny = grow and wanted is None and table.weight.sum() < TINY and not component.any()
-    ways = [apart] if tiny else ways
+    few = table.weight.sum() < TINY  # none is held out
+    tiny = grow and wanted is None and few and not component.any()
+    ways = [apart] if tiny or (few and len(ways) > 1) else ways
     told: list[Size] = []
     long = Long(of, table)
     way, densities = ways[0], []
