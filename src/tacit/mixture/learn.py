@@ -97,7 +97,7 @@ def learn(of: Any, table: Table, rng: np.random.Generator, tell: Tell) -> Learne
         best = path[0]
     component = np.arange(best.n_components) if component is None else component
     total = float(rows.block.w @ layout.base(rows.block))
-    ways = [apart] if of.dependence == "independent" else [_joined(of, table)]
+    ways = [apart] if of.dependence == "independent" else [_joined(of, table, layout)]
     if of.dependence == "auto":
         ways = [apart, *ways]
     way, density, sizes, fit = _density(of, table, ways, apart, best, component, rng, tell)
@@ -121,8 +121,9 @@ def _apart(of: Any, layout: CellLayout, table: Table) -> Way:
     return Way("independent", Search(family, layout, of.n_init, of.tol, of.max_iter), Apart(), cells)
 
 
-def _joined(of: Any, table: Table) -> Way:
-    layout: Any = CodedLayout.of(table.schema, table)
+def _joined(of: Any, table: Table, chosen: CellLayout) -> Way:
+    own = {p.name: (p.family, p.atoms) for p in chosen.plans if p.name not in (of.families or {})}
+    layout: Any = CodedLayout.of(table.schema, table, own)
     cells = layout.encode(table)
     family = layout.family(cells, of.reg, of.smoothing)
     say_cost(table.shape[0], family.parts[0])

@@ -6,7 +6,7 @@ that no component changes, and as a draw from the bin.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -54,9 +54,12 @@ class CodedLayout:
     hidden: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, schema: Schema, source: Source) -> CodedLayout:
-        """The codes of a table."""
-        numbers = tuple(Number(c.name, cut(c, source, j)) for j, c in enumerate(schema.numeric))
+    def of(
+        cls, schema: Schema, source: Source, chosen: Mapping[str, tuple[str, tuple[float, ...]]] | None = None
+    ) -> CodedLayout:
+        """The codes of a table; ``chosen`` tells the family and the point masses of columns where these are known."""
+        known = chosen or {}
+        numbers = tuple(Number(c.name, cut(c, source, j, known.get(c.name))) for j, c in enumerate(schema.numeric))
         return cls(numbers, tuple(c.name for c in schema.categorical), tuple(len(c.levels) for c in schema.categorical))
 
     @cached_property

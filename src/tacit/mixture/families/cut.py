@@ -14,13 +14,13 @@ MOST = 32  # bins, and values with a code of their own
 NORMALS = (1, 2, 3, 4, 6, 8)  # that the density of a column is made of
 
 
-def cut(column: ColumnSchema, source: Source, j: int) -> Bins:
-    """The codes of the j-th number: about n^(1/3) bins of equal shares; the values that stand out have their own."""
+def cut(column: ColumnSchema, source: Source, j: int, chosen: tuple[str, tuple[float, ...]] | None = None) -> Bins:
+    """The codes of the j-th number: about n^(1/3) bins of equal shares; the values that stand out have their own.
+
+    ``chosen`` is what ``choose.automatic`` says of the column, where that is known.
+    """
     held, step = values(source, j), column.step or 0.0
-    if column.kind is Kind.DATETIME:
-        family, atoms = "normal", tuple[float, ...]()
-    else:
-        family, atoms = automatic(held, step, column.kind)
+    family, atoms = chosen or automatic(held, step, column.kind)
     if len(atoms) > MOST:
         often = np.argsort(-held.w[np.searchsorted(held.x, atoms)], kind="stable")[:MOST]
         atoms = tuple(np.sort(np.array(atoms)[often]).tolist())
@@ -48,7 +48,7 @@ def _cuts(held: Values, step: float) -> Doubles:
 
 
 def _shape(held: Values, step: float, log: bool, low: float) -> Shape:
-    """The mixture of normals with the best BIC."""
+    """The mixture of normals with the best BIC; more of them, until two sizes in turn are no better."""
     if len(held.x) == 0:
         return Shape(log, np.ones(1), np.zeros(1), np.ones(1), low, np.inf)
     x, w = grouped(held)
@@ -58,6 +58,10 @@ def _shape(held: Values, step: float, log: bool, low: float) -> Shape:
         x = np.log(x)
     else:
         a, b = x - h / 2, x + h / 2
-    many = [Q for Q in NORMALS if Q == 1 or (w.sum() >= FEW and len(x) >= 3 * Q)]
-    best = max((normals(x, w, Q, a, b) for Q in many), key=lambda fit: fit.score)
+    fits = [normals(x, w, 1, a, b)]
+    for Q in NORMALS[1:]:
+        if w.sum() < FEW or len(x) < 3 * Q or max(f.score for f in fits) > max(f.score for f in fits[-2:]):
+            break
+        fits.append(normals(x, w, Q, a, b))
+    best = max(fits, key=lambda fit: fit.score)
     return Shape(log, best.weight, best.mu, best.sigma, low, np.inf)
