@@ -54,7 +54,7 @@ def figures() -> list[str]:
             again = v["J, D trained anew"] + math.log(4)
             line(
                 f"mixture in one dimension ({key.split(', ')[1]}): J + log 4; with a D trained anew",
-                f"{off:.3f}; {again:.3f}", "0.05", "theory", s,
+                f"{abs(off):.3f}; {abs(again):.3f}", "0.05", "theory", s,
             )  # fmt: skip
     seeds = values("modes")
     for shape, must, published in (("ring", "8 / 95 %", "7.9 / 95.6 %"), ("grid", "24.5 / 90 %", "24.8 / 93.6 %")):
