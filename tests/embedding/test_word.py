@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 import tacit
 from tacit.embedding import WordEmbedding
-from tacit.errors import ArgumentError, InputError
+from tacit.errors import ArgumentError, InputError, TrainingError
 
 
 def sentences(n=1500, seed=0):
@@ -158,6 +158,9 @@ def test_a_word_that_was_never_seen():
     plain = WordEmbedding(**SMALL | {"epochs": 0}).fit(SENTENCES)
     with pytest.raises(InputError, match="'sea9' is not in the vocabulary; did you mean 'sea"):
         plain.transform(["sea0", "sea9"])
+    for word in (3, ["sea0"], None):
+        with pytest.raises(InputError, match="words are strings"):
+            plain.transform(["sea0", word])
     model = WordEmbedding(**SMALL | {"ngrams": (3, 4), "buckets": 500}).fit(SENTENCES)
     assert {w[:3] for w, _ in model.most_similar("seaside", 4)} == {"sea"}
     assert model.transform([]).shape == (0, 20)
@@ -210,3 +213,14 @@ def test_questions_need_a_fit():
             ask(WordEmbedding())
     with pytest.raises(InputError, match="list of strings"):
         WordEmbedding(**SMALL | {"epochs": 0}).fit(SENTENCES).transform("sea")
+
+
+def test_steps_that_are_far_too_long():
+    with pytest.raises(TrainingError, match="lower learning_rate"):
+        WordEmbedding(**SMALL | {"learning_rate": 1e12}).fit(SENTENCES)
+
+
+def test_a_text_of_one_word():
+    model = WordEmbedding(**SMALL).fit(["a a a a"])
+    assert model.words_.tolist() == ["a"]
+    assert np.isfinite(model.vectors_).all()

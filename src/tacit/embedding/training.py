@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..checkpoint import Checkpoint
+from ..errors import TrainingError
 from ..kernels import native
 from ..kernels import words as kernel
 from ..typing import Array
@@ -60,6 +61,8 @@ def train(
 
     ``chunks`` gives those of an epoch, ``size`` numbers in all. The rate falls linearly over all epochs. The state is
     written every so many seconds and at the end; from the same state, one thread goes on with the same bits.
+
+    Raises ``TrainingError`` where the steps are so long that nothing finite is left.
     """
     s, history, total = schedule, list[float](), max(1, size * schedule.epochs)
     threads = 1 if s.one_thread else native.threads()
@@ -89,6 +92,8 @@ def train(
             if checkpoint is not None and time.monotonic() - written >= every:
                 checkpoint.write(state(epoch, chunk + 1))
                 written = time.monotonic()
+        if not np.isfinite(told[0]):
+            raise TrainingError(f"the vectors left the range of float32 in epoch {epoch + 1}: lower learning_rate")
         history.append(float(told[0] / told[1]) if told[1] else float("nan"))
         told, first_chunk = np.zeros(2), 0
     if checkpoint is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 import zlib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -166,6 +167,8 @@ class WordEmbedding(Estimator):
         words = list(X)
         out = np.empty((len(words), self.vectors_.shape[1]), np.float32)
         for i, word in enumerate(words):
+            if not isinstance(word, str):
+                raise InputError(f"words are strings; got {reprlib.repr(word)}")
             at = self.vocabulary_.get(word)
             out[i] = self._composed(word) if at is None else self.vectors_[at]
         return out
@@ -235,10 +238,8 @@ class WordEmbedding(Estimator):
         self.__dict__.pop("vocabulary_", None)
         self.words_, self.counts_ = np.array(words, dtype=object), counts
 
-    def _composed(self, word: object) -> Array:
+    def _composed(self, word: str) -> Array:
         """The mean of the vectors of a new word's n-grams."""
-        if not isinstance(word, str):
-            raise InputError(f"words are strings; got {word!r}")
         if (
             self.ngrams is not None
             and self.ngram_vectors_ is not None
