@@ -52,11 +52,11 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
 
     def machine(seed: int) -> float:
         model = tacit.RBM(
-            100 if quick else options.hidden,
+            60 if quick else options.hidden,
             learning_rate=0.05,
             resample=True,
             batch_size=20 if quick else 100,
-            n_iter=150 if quick else 100,
+            n_iter=60 if quick else 100,
             training=training(options),
             device=options.device,
             random_state=seed,
@@ -64,7 +64,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
         fitted(model, options, f"completion-{options.hidden}/{seed}", X)
         rows = test.copy()
         rows[:, cut:] = np.nan
-        filled = model.condition(rows, n_steps=200 if quick else 1000, n_chains=10)
+        filled = model.condition(rows, n_steps=100 if quick else 1000, n_chains=10)
         return error(np.asarray(filled)[:, cut:], test)
 
     found: dict[str, Any] = {"PCA": results.get("PCA", pca), "10 neighbours": results.get("10 neighbours", neighbours)}

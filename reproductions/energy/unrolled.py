@@ -23,17 +23,17 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     X, _, test, _ = mnist(options)
     quick = options.quick
     results = Results("unrolled", options)
-    epochs = 40 if quick else 60
+    epochs = 15 if quick else 60
 
     def stack(seed: int) -> Any:
-        widths = (128, 64, 4) if quick else (1000, 500, 250, 30)
+        widths = (64, 32, 4) if quick else (1000, 500, 250, 30)
         model = tacit.DBN(
             widths,
             last="gaussian",
             method="cd",
             learning_rate=(*[0.1] * (len(widths) - 1), 0.005),
             momentum=0.5,
-            n_iter=30 if quick else 15,
+            n_iter=15,
             batch_size=20 if quick else 100,
             training=training(options),
             device=options.device,
