@@ -8,7 +8,8 @@ Writes the table between the two marks on the page. What has not been run yet is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,13 @@ import numpy as np
 from .common import HERE, ROOT
 
 PAGE = ROOT / "docs" / "autoencoders.md"
+HEAD = ("what", "ours", "beside it", "seeds")
 MARKS = "<!-- figures -->\n", "<!-- end of figures -->\n"
 
 
-def found(name: str) -> dict[str, Any]:
+def found(name: str, folder: Path = HERE) -> dict[str, Any]:
     """The values of one script by key, none where it has not been run."""
-    path = HERE / "results" / f"{name}.json"
+    path = folder / "results" / f"{name}.json"
     return {key: v["found"] for key, v in json.loads(path.read_text())["values"].items()} if path.exists() else {}
 
 
@@ -109,13 +111,22 @@ def rows() -> Iterator[tuple[str, str, str, str]]:
             yield f"digits in {rate}: PSNR", f"{value:.1f} dB", beside, "1"
 
 
+def markdown(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table of Markdown."""
+    return "".join(f"| {' | '.join(row)} |\n" for row in (head, ("---",) * len(head), *rows))
+
+
+def write(page: Path, table: str) -> None:
+    """Put a table between the two marks on a page."""
+    before, rest = page.read_text(encoding="utf-8").split(MARKS[0])
+    after = rest.split(MARKS[1])[1]
+    page.write_text(before + MARKS[0] + table + MARKS[1] + after, encoding="utf-8")
+
+
 def table() -> str:
     """The rows as Markdown."""
-    lines = ["| what | ours | beside it | seeds |", "|---|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows())]
-    return "\n".join(lines) + "\n"
+    return markdown(HEAD, rows())
 
 
 if __name__ == "__main__":
-    before, rest = PAGE.read_text(encoding="utf-8").split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    PAGE.write_text(before + MARKS[0] + table() + MARKS[1] + after, encoding="utf-8")
+    write(PAGE, table())

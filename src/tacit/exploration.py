@@ -68,9 +68,10 @@ def explore(
 
     ``X`` is what ``Table.read`` takes: a path, ``sample:NAME``, a data frame, a dict of columns or an array; ``types``
     (column -> kind) overrules what a column is taken for. The density is a ``JointMixture`` of at most
-    ``max_components`` parts, p(x) = Σ_m π_m Π_j p(x_j | m), or with each x_j depending on one other column along a tree;
-    ``dependence`` is "independent", "tree" or "auto", by which held-out rows are likelier. Parts that together are one
-    cloud are one group. With ``rows=False`` nothing in findings, page or notebook view rests on fewer than 10 rows.
+    ``max_components`` parts, p(x) = Σ_m π_m Π_j p(x_j | m), or with each x_j depending on one other column along a
+    tree; ``dependence`` is "independent", "tree" or "auto", by which held-out rows are likelier. Parts that together
+    are one cloud are one group. With ``rows=False`` nothing in findings, page or notebook view rests on fewer than 10
+    rows.
     ``progress(phase, done, total)`` is called as the work goes on.
 
     Raises ``InputError`` for data that cannot be used, ``ArgumentError`` for an argument out of range.

@@ -80,3 +80,12 @@ def test_tables_of_patterns_are_learned() -> None:
 
 def test_speeds_are_measured() -> None:
     assert quick("speed")["five products"] > 0
+
+
+def test_the_page_has_the_figures_that_the_results_hold() -> None:
+    sys.path.insert(0, str(ROOT))
+    try:
+        script = importlib.import_module("reproductions.energy.table")
+    finally:
+        sys.path.remove(str(ROOT))
+    assert script.table() in script.PAGE.read_text(encoding="utf-8")
