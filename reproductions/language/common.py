@@ -40,8 +40,8 @@ def articles(options: argparse.Namespace) -> tuple[list[str], list[str]]:
     ``--quick``: texts of a small grammar.
     """
     if options.quick:
-        texts, _ = grammar(400, 0)
-        return texts[:360], texts[360:]
+        texts, _ = grammar(240, 0)
+        return texts[:216], texts[216:]
     with lzma.open(options.data / "text_corpora" / "enwiki_10m.txt.xz", "rt", encoding="utf-8") as file:
         lines = [line.rstrip("\n") for line in file]
     return [line for i, line in enumerate(lines) if i % 100], lines[::100]

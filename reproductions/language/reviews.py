@@ -3,7 +3,7 @@
     python -m reproductions.language.reviews [--minutes 24] [--draws 3] [--quick]
 
 Accuracy on 400 reviews that nothing was learned from. The language model is pre-trained on the 1,600 others without
-their labels, from the model of articles of Wikipedia (``reproductions.language.text --share 0.25``) where it is there.
+their labels, from the model of articles of Wikipedia (``reproductions.language.text``) where it is there.
 The peer's words and their weights come from the same 1,600 texts; its penalty is chosen on the labels by five folds.
 """
 
@@ -35,7 +35,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
         __doc__,
         words,
         draws={"type": int, "default": 3},
-        share={"type": float, "default": 0.25, "help": "of Wikipedia, that the first model read"},
+        of={"default": "256-4-1", "help": "the model of Wikipedia: width, layers, share of the text"},
         tuned={"type": int, "default": 4, "help": "passes over the labelled texts"},
     )
     (texts, y), (test, y_test) = reviews(options)
@@ -46,7 +46,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
 
     def pretrained() -> Any:
         if not models:
-            first = options.work / f"text-{options.share:g}.tacit"
+            first = options.work / f"text-{options.of}.tacit"
             shape = {"width": 32, "layers": 2, "heads": 2, "context": 64, "vocabulary": 290}
             start = None if quick or not first.exists() else tacit.load(first)
             training, told = timed(options, "reviews")

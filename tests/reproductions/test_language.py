@@ -44,6 +44,16 @@ def test_labels_on_reviews() -> None:
     assert found["16 labels, TF-IDF"]["mean"] > 0.6
 
 
+def test_the_page_tells_the_committed_curves() -> None:
+    sys.path.insert(0, str(ROOT))
+    try:
+        script = importlib.import_module("reproductions.pretraining")
+    finally:
+        sys.path.remove(str(ROOT))
+    page = (ROOT / "docs" / "pretraining.md").read_text(encoding="utf-8")
+    assert script.shown(page)[1] == script.table(script.committed())
+
+
 def test_curves_of_tables_and_graphs() -> None:
     found = quick("pretraining")
     tables = found["Tables: Adult (AUC)"]
