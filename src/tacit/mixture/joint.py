@@ -78,8 +78,9 @@ class JointMixture(DensityMixin, Estimator):  # type: ignore[misc]
     edge_penalty, share : float, bool
         For trees: an edge must gain so many times what BIC asks for; whether all components have one tree.
     families : mapping of column name to family, optional
-        "normal", "lognormal", "gamma", "poisson", "negative_binomial", or "full" for the columns that share a full
-        covariance; "zero+lognormal" gives 0 a probability of its own, "points+lognormal" every value that stands out.
+        "normal", "lognormal", "gamma", "poisson", "negative_binomial", "von_mises:24" for hours and other numbers that
+        go round, or "full" for the columns that share a full covariance; "zero+lognormal" gives 0 a probability of its
+        own, "points+lognormal" every value that stands out.
         "categorical" or "bernoulli" for categories. What is not named is chosen: see ``tacit.mixture.families.choose``.
     max_components, n_init, tol, max_iter : int, int, float, int
         The most products that "auto" tries; starts for each number; EM stops where the objective per row gains less
