@@ -54,6 +54,16 @@ def test_every_criterion_finds_groups_far_apart(criterion):
         assert found.model.n_components == 3
 
 
+def test_a_few_rows_are_a_group_where_they_share_a_covariance_and_no_spike_elsewhere():
+    g = np.random.default_rng(1)
+    X = np.concatenate([g.normal(c, 1, (n, 4)) for c, n in ((0, 60), (7, 60), ([14, 0, 0, 0], 4))])
+    assert select(X, n_components=3, covariance_types=["tied"]).model.weights_.min() < 5 / 124
+    spike = np.concatenate([g.standard_t(2, (150, 2)), [[3.0, 3.0], [3.0 + 1e-9, 3.0 - 1e-9]]])
+    for kind in ("full", "diag", "spherical"):
+        found = select(spike, n_components=range(1, 5), covariance_types=[kind], one_cloud=False).model
+        assert found.weights_.min() * len(spike) > 2.4
+
+
 def test_order_and_weights_do_not_matter():
     X, _ = long_groups(1)
     a, b = (select(rows, max_components=4).model for rows in (X, X[rng.permutation(len(X))]))

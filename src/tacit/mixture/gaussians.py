@@ -20,7 +20,6 @@ from .search import Candidate, candidate, feature_space, seeds, splits
 
 LINKED = 2000  # rows that are linked to a tree, as starts
 PATIENCE = 3  # numbers of components beyond the best
-SPARE = 2  # rows beyond the columns that a component must hold, or it is a spike of the likelihood on a few rows
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Gaussians:
                 break
             fewer = found[-1].params if found and found[-1].n_components == K - 1 else None
             found.append(self._fit(source, K, criterion, space, rng, fewer, (groupings or {}).get(K, ())))
-            best = min(range(len(found)), key=lambda i: worth(found[i], criterion, n, source.shape[1]))
+            best = min(range(len(found)), key=lambda i: worth(found[i], criterion, self.kind, n, source.shape[1]))
             if len(found) - 1 - best >= PATIENCE:
                 break
         return found
@@ -87,7 +86,7 @@ class Gaussians:
         if criterion == "icl" and K > 1:
             on += [fit.params for fit in sorted(short[2:], key=lambda f: candidate(model, source, f.params).icl)[:2]]
         ended = (candidate(model, source, run(params, max_iter=self.max_iter).params) for params in on)
-        return min(ended, key=lambda c: worth(c, criterion, source.total, source.shape[1]))
+        return min(ended, key=lambda c: worth(c, criterion, self.kind, source.total, source.shape[1]))
 
     def labels(self, c: Candidate, source: MemorySource) -> Array:
         """The likeliest component of each row [n]."""
@@ -95,9 +94,13 @@ class Gaussians:
         return np.asarray(source.map(partial(model.labels, c.params)))
 
 
-def worth(c: Candidate, criterion: str, n: float, d: int) -> tuple[bool, float]:
-    """What a candidate is judged by, lower for better: first whether some component starves."""
-    starved = c.n_components > 1 and n * float(np.exp(c.params.log_weights.min())) < d + SPARE
+def worth(c: Candidate, criterion: str, kind: CovarianceType, n: float, d: int) -> tuple[bool, float]:
+    """What a candidate is judged by, lower for better: first whether some component starves.
+
+    One that holds no more rows than its own covariance takes to be determined is a spike of the likelihood.
+    """
+    least = {"tied": 1, "spherical": 3, "diag": 3, "full": d + 2}[kind]
+    starved = c.n_components > 1 and n * float(np.exp(c.params.log_weights.min())) < least - 0.5
     return starved, float(getattr(c, criterion))
 
 

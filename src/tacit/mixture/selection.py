@@ -30,7 +30,7 @@ SIMPLER: tuple[CovarianceType, ...] = ("spherical", "diag", "tied", "full")
 class Tried(NamedTuple):
     """One covariance and number of components; the criteria are lower for better, ``held_out`` is -log p per row."""
 
-    covariance_type: str
+    covariance_type: CovarianceType
     n_components: int
     bic: float
     aic: float
@@ -74,9 +74,9 @@ def select(
     joined by the copula of a normal or a t, or a multivariate t (see ``cloud_bic``). So noise, shuffled, skewed or
     heavy-tailed columns and one Gaussian answer 1.
 
-    A component that holds fewer rows than there are columns, and two, is a spike of the likelihood: such mixtures are
-    chosen only where there is no other. Where all columns are rounded, ``reg_covar`` is at least the variance of that
-    rounding.
+    A component with no more rows than its own covariance takes to be determined is a spike of the likelihood: such
+    mixtures are chosen only where there is no other. Where all columns are rounded, ``reg_covar`` is at least the
+    variance of that rounding.
 
     Raises ``ArgumentError`` for an unknown criterion or covariance.
 
@@ -113,7 +113,7 @@ def select(
         d, least = rows.shape[1], "bic" if held else criterion
 
         def judged(pair: tuple[Tried, Candidate]) -> tuple[bool, float]:
-            return worth(pair[1], least, learn.total, d)[0], float(getattr(pair[0], criterion))
+            return worth(pair[1], least, pair[0].covariance_type, learn.total, d)[0], float(getattr(pair[0], criterion))
 
         best, chosen = min(tried, key=judged)
         alone = [pair for pair in tried if pair[0].n_components == 1]
@@ -122,8 +122,8 @@ def select(
             cloud = cloud_bic(learn, max_components, reg_covar, rng)
             if cloud < chosen.bic:
                 best, chosen = min(alone, key=judged)
-        model = GaussianMixture(best.n_components, covariance_type=best.covariance_type, reg_covar=reg_covar)  # type: ignore[arg-type]
-        start = GaussianMixture(best.n_components, covariance_type=best.covariance_type, reg_covar=reg_covar)  # type: ignore[arg-type]
+        model = GaussianMixture(best.n_components, covariance_type=best.covariance_type, reg_covar=reg_covar)
+        start = GaussianMixture(best.n_components, covariance_type=best.covariance_type, reg_covar=reg_covar)
         θ = chosen.params.theta
         start.weights_, start.means_, start.covariances_ = np.exp(chosen.params.log_weights), θ.means, θ.covariances
         turn = best.covariance_type in ("full", "tied")
