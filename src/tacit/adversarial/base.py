@@ -38,7 +38,7 @@ from .watch import ADVICE, Watch
 
 LEAST = 10  # rows from which anything can be learned
 CELLS = 4_000_000  # numbers that are answered about at once
-LOOK = 20  # steps between looks at how the game goes, at least
+LOOK = 50  # steps between looks at how the game goes, at least
 COMPANIONS = 16  # draws of the rows beside a row that a packed D is asked about
 
 
