@@ -80,7 +80,10 @@ class AdversarialStep:
             self.autocast = lambda: torch.autocast(kind, dtype=torch.bfloat16)
         self.done = 0
         self.told: dict[str, Tensor] = {}
-        self.pairs = list(zip(average.state_dict().values(), self.g.state_dict().values()))
+        pairs = list(zip(average.state_dict().values(), self.g.state_dict().values()))
+        self.followed = [list(side) for side in zip(*(pair for pair in pairs if pair[0].is_floating_point()))]
+        self.counters = [pair for pair in pairs if not pair[0].is_floating_point()]
+        self.parameters = [list(module.parameters()) for module in (self.g, self.d)]
         if fabric and fabric.global_rank:  # the weights are the same everywhere, what is drawn from now on is not
             torch.manual_seed(torch.initial_seed() + fabric.global_rank)
 
@@ -111,7 +114,7 @@ class AdversarialStep:
                 critic = lambda rows: self.d(rows, *(labels if len(rows) > len(x) else label))  # noqa: E731
                 faded = self.weight * self.game.anneal ** (self.done / self.steps)
                 loss = loss + faded * self.game.penalty_every * self.penalty(critic, x, y)
-        self._descend(loss, self.d, 1)
+        self._descend(loss, 1)
         self.real = real.detach()
         if self.done % TELL == 0:
             p, q = self.real, fake.detach()
@@ -122,31 +125,31 @@ class AdversarialStep:
 
     def _generate(self, y: Tensor, label: tuple[Tensor, ...]) -> None:
         """G down the slope of its loss, D as it now is; then the average."""
-        for p in self.d.parameters():
+        for p in self.parameters[1]:
             p.requires_grad_(False)
         with self.autocast():
             loss = self.loss(self.real, self.run_d(y, *label)).generator
-        self._descend(loss, self.g, 0)
-        for p in self.d.parameters():
+        self._descend(loss, 0)
+        for p in self.parameters[1]:
             p.requires_grad_(True)
         keep = min(self.game.average, (1 + self.done) / (10 + self.done))
         with torch.no_grad():
-            for mean, now in self.pairs:
-                if mean.is_floating_point():
-                    mean.lerp_(now, 1 - keep)
-                else:
-                    mean.copy_(now)
+            mean, now = self.followed
+            torch._foreach_lerp_(mean, now, 1 - keep)
+            for held, new in self.counters:
+                held.copy_(new)
 
-    def _descend(self, loss: Tensor, module: nn.Module, player: int) -> None:
-        for p in module.parameters():
+    def _descend(self, loss: Tensor, player: int) -> None:
+        parameters = self.parameters[player]
+        for p in parameters:
             p.grad = None
         loss.backward()
         if self.fabric:
-            for p in module.parameters():
+            for p in parameters:
                 if p.grad is not None:
                     p.grad = self.fabric.all_reduce(p.grad, reduce_op="mean")
         if self.clip is not None:
-            nn.utils.clip_grad_norm_(module.parameters(), self.clip)
+            nn.utils.clip_grad_norm_(parameters, self.clip)
         self.optimizers[player].step()
         if self.schedules:
             self.schedules[player].step()
