@@ -48,3 +48,21 @@ def test_the_measures_of_word_vectors(tmp_path: Path) -> None:
     assert found["MEN, pairs"] == 3
     assert found["MEN"] == 1.0
     assert (found["analogies"], found["analogies, questions"]) == (0.5, 2)
+
+
+def test_one_descent_for_all_groups() -> None:
+    sys.path.insert(0, str(ROOT))
+    try:
+        nodes = importlib.import_module("reproductions.embedding.nodes")
+    finally:
+        sys.path.remove(str(ROOT))
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 5))
+    groups = (x @ rng.normal(size=(5, 3)) + rng.normal(size=(200, 3)) > 0.5).astype(int)
+    w, b = nodes.one_against_rest(x, groups)
+    for k in range(3):
+        peer = LogisticRegression(tol=1e-8).fit(x, groups[:, k])
+        np.testing.assert_allclose(w[k], peer.coef_[0], atol=2e-3)
+        np.testing.assert_allclose(b[k], peer.intercept_[0], atol=2e-3)
