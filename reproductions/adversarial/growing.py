@@ -43,7 +43,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
             options.work.mkdir(parents=True, exist_ok=True)
             np.save(options.work / f"growing-{name}.npy", drawn[:64].astype(np.float16))
         distance = frechet(real, asked.features(cut.reshape(n, -1)))
-        return {"frechet": round(distance, 3), "seconds": round(seconds, 1), "epochs": model.n_iter_}
+        return {"frechet": round(distance, 3), "seconds": max(round(seconds, 3), 0.001), "epochs": model.n_iter_}
 
     def fit(model: Any, name: str, limit: float | None) -> dict[str, float]:
         told: dict[str, float] = {}

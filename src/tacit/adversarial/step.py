@@ -109,11 +109,11 @@ class AdversarialStep:
             real, fake = self.run_d(torch.cat([x, y]), *labels).chunk(2)
             loss = self.loss(real, fake).discriminator
             value = -loss.detach()
-            if self.penalty is not None and self.done % self.game.penalty_every == 0:
+            if self.penalty is not None and self.done % self.game.every == 0:
                 # x and y come with labels of their own order: a critic of either, or of both after one another
                 critic = lambda rows: self.d(rows, *(labels if len(rows) > len(x) else label))  # noqa: E731
                 faded = self.weight * self.game.anneal ** (self.done / self.steps)
-                loss = loss + faded * self.game.penalty_every * self.penalty(critic, x, y)
+                loss = loss + faded * self.game.every * self.penalty(critic, x, y)
         self._descend(loss, 1)
         self.real = real.detach()
         if self.done % TELL == 0:

@@ -48,7 +48,7 @@ def combine(model: GaussianMixture, X: Any, n_groups: int, *, sample_weight: Any
     >>> t = rng.uniform(0, np.pi, 600)
     >>> moons = np.where(rng.random(600) < 0.5, [np.cos(t), np.sin(t)], [1 - np.cos(t), 0.5 - np.sin(t)]).T
     >>> X = moons + 0.05 * rng.normal(size=(600, 2))
-    >>> combine(GaussianMixture(8, random_state=0).fit(X), X, 2).group.max() + 1
+    >>> int(combine(GaussianMixture(8, random_state=0).fit(X), X, 2).group.max()) + 1
     2
     """
     r = np.asarray(model.predict_proba(X), np.float64)  # [n, K]

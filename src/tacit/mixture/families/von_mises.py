@@ -290,7 +290,7 @@ def concentration(R: Doubles) -> Doubles:
     """The κ that solves A(κ) = R, for 0 <= R <= 1 (Banerjee and others 2005, equation 4.4, then Newton).
 
     >>> concentration(np.array([0.0, 0.5, 0.99])).round(4)
-    array([ 0.    ,  1.1593, 50.2419])
+    array([ 0.    ,  1.1593, 50.2538])
     """
     R = np.clip(np.asarray(R, np.float64), 0.0, 1 - 0.5 / LARGEST)
     κ = R * (2 - R * R) / (1 - R * R)
