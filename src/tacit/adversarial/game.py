@@ -19,9 +19,10 @@ class Game:
     ``tacit.adversarial.losses``. ``penalty`` on the slopes of D is "zero_centred", "one_centred", None or a callable;
     "auto" is "one_centred" for "wasserstein", else "zero_centred". It counts ``weight`` times, by default 10 for
     "wasserstein" and else 0.1, is worked out in every ``penalty_every``-th step (1 for "one_centred", else 4), and its
-    weight falls to ``anneal`` times that by the end. ``pack`` rows are shown to D at once (Lin et al. 2018), ``d_steps`` steps of D are made for
-    one of G, each on rows of its own, ``spectral_norm`` divides each map in D by its largest singular value (Miyato et
-    al. 2018), and samples come from an average of G's weights of which each step keeps the share ``average``.
+    weight falls to ``anneal`` times that by the end. ``pack`` rows are shown to D at once (Lin et al. 2018),
+    ``d_steps`` steps of D are made for one of G, each on rows of its own, ``spectral_norm`` divides each map in D by
+    its largest singular value (Miyato et al. 2018), and samples come from an average of G's weights of which each step
+    keeps the share ``average``.
     Raises ``ArgumentError`` for a value out of its range.
 
     >>> Game(loss="wasserstein", d_steps=5).penalised
