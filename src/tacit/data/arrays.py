@@ -196,13 +196,13 @@ def _mapped(X: Array, gaps: bool, sparse: bool, name: str) -> MemorySource:
 
 def _file(path: str, gaps: bool, sparse: bool, name: str) -> Source:
     """A file of numbers: arrays are memory-mapped, tables must hold numbers in every column, large ones are streams."""
-    from .files import in_parts
+    from .files import is_large, scan
     from .readers import existing, read_array
 
     if not path.startswith("sample:") and path.lower().endswith((".npy", ".npz")):
         return _mapped(read_array(existing(path)), gaps, sparse, name)
-    if (large := in_parts(path)) is not None:
-        return large.checking(gaps, name)
+    if is_large(path):
+        return scan(path).checking(gaps, name)
     from .cells import is_text, numbers
     from .frames import number_column, whole
     from .readers import read_path

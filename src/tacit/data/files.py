@@ -46,11 +46,6 @@ def scan(path: str | PathLike[str], *, columns: Sequence[str] | None = None, wei
     return Stream(pieces_of(Path(fspath(path)).expanduser(), columns=wanted), weight=weight)
 
 
-def in_parts(path: str) -> Stream | None:
-    """The rows of a folder, of an Arrow file, or of a file too large to be held as a whole; None for any other."""
-    return Stream(pieces_of(Path(path).expanduser())) if is_large(path) else None
-
-
 def is_large(path: object) -> bool:
     """Whether this is the path of rows that are read in parts: a folder, an Arrow file, or more than ``HELD`` bytes."""
     if not isinstance(path, str | PathLike) or fspath(path).startswith("sample:"):

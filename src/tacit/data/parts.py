@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from .memory import MemorySource
 from .readers import Raw, layout
 from .schema import Schema
 from .source import Runners, Source, first_of, runners
-from .stream import Apart, Tell, ahead, among
+from .stream import Piecewise, ahead
 from .table import Table
 
 Rows = TypeVar("Rows", bound=Source)
@@ -31,7 +31,7 @@ S = TypeVar("S")
 CELLS = 1 << 21  # of the sample by which columns are judged, at most
 
 
-class TableParts(Apart):
+class TableParts(Piecewise):
     """The rows of a table in a folder, or in a file that is too large to be held, read anew at each pass.
 
     What each column is follows from ``drawn``, a ``Table`` of rows drawn at random, or is given by ``schema``. A
@@ -55,11 +55,10 @@ class TableParts(Apart):
         self, path: str | PathLike[str], types: Mapping[str, str] | None = None, schema: Schema | None = None
     ) -> None:
         self.path = Path(fspath(path)).expanduser()
-        self.pieces = pieces_of(self.path, words=True)
-        self._ends = np.cumsum(self.pieces.lengths)
+        self.files = pieces_of(self.path, words=True)
+        super().__init__(self.files)
         self.drawn = Table.read(self._sample(), types) if schema is None else None
         self.schema: Schema = schema or self.drawn.schema  # type: ignore[union-attr]
-        self.tell: Tell | None = None  # called after each part of a pass over all rows
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -69,34 +68,22 @@ class TableParts(Apart):
     def columns(self) -> tuple[str, ...]:
         return tuple(c.name for c in self.schema.numeric)
 
-    def blocks(self, rows: int | None = None) -> Iterator[Block]:
-        for block in self._blocks(range(len(self._ends))):
-            cap = block.n if rows is None else rows
-            for lo in range(0, block.n, cap):
-                yield block if cap >= block.n else block[lo : lo + cap]
-            if self.tell is not None:
-                self.tell(block.start + block.n, len(self))
-
-    def picked(self, wanted: Array) -> Iterable[Block]:
-        pieces = np.unique(np.searchsorted(self._ends, wanted, side="right"))
-        return (among(wanted, block) for block in self._blocks(pieces.tolist()))
-
-    def _blocks(self, pieces: Iterable[int]) -> Iterator[Block]:
+    def _pass(self, pieces: Iterable[int]) -> Iterator[Block]:
         for start, frame in self._frames(pieces):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DataNotice)  # of each part: what was rare among all rows
                 yield replace(Table.conform(frame, self.schema).block, start=start)
 
     def _frames(self, pieces: Iterable[int]) -> Iterator[tuple[int, Any]]:
-        return frames(self.pieces, pieces, self._ends)
+        return frames(self.files, pieces, self._ends)
 
     def _sample(self) -> Raw:
         """Rows drawn at random, in the order of the files."""
-        wanted, parts = drawn_rows(int(self._ends[-1]), len(self.pieces.columns)), []
+        wanted, parts = drawn_rows(int(self._ends[-1]), len(self.files.columns)), []
         for start, frame in self._frames(range(len(self._ends))):
             lo, hi = np.searchsorted(wanted, [start, start + frame.num_rows])
             parts.append(frame.take(wanted[lo:hi] - start))
-        decimal = layout(self.pieces.files[0]).decimal if isinstance(self.pieces, CSV) else "."
+        decimal = layout(self.files.files[0]).decimal if isinstance(self.files, CSV) else "."
         return Raw(pa.concat_tables(parts).combine_chunks(), decimal)
 
 
@@ -148,7 +135,11 @@ class Through(Source):
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.source.shape[0], next(iter(self.blocks())).d
+        return self.source.shape[0], self._width
+
+    @cached_property
+    def _width(self) -> int:
+        return next(iter(self.blocks())).d
 
     @property
     def here(self) -> bool:

@@ -61,22 +61,47 @@ def among(wanted: Array, block: Block) -> Block:
     return MemorySource(block).take(wanted[lo:hi] - block.start)
 
 
-class Stream(Apart):
-    """Rows in files, of which a few parts are in memory at a time.
+class Piecewise(Apart):
+    """Rows in pieces that are read anew at each pass; ``tell(done, rows)`` is called after each part of a whole one."""
+
+    def __init__(self, pieces: Pieces, tell: Tell | None = None) -> None:
+        self.pieces, self.tell = pieces, tell
+        self._ends = np.cumsum(pieces.lengths)
+
+    @abstractmethod
+    def _pass(self, pieces: Iterable[int]) -> Iterator[Block]:
+        """The parts of these pieces, in order."""
+
+    def _check(self, block: Block) -> None:
+        """Refuse a part that cannot be used."""
+
+    def blocks(self, rows: int | None = None) -> Iterator[Block]:
+        for block in self._pass(range(len(self._ends))):
+            self._check(block)
+            yield from MemorySource(block).blocks(rows)
+            if self.tell is not None:
+                self.tell(block.start + block.n, len(self))
+
+    def picked(self, wanted: Array) -> Iterable[Block]:
+        pieces = np.unique(np.searchsorted(self._ends, wanted, side="right"))
+        return (among(wanted, block) for block in self._pass(pieces.tolist()))
+
+
+class Stream(Piecewise):
+    """Rows of numbers in files, of which a few parts are in memory at a time.
 
     ``weight`` names the column of weights. NaN and infinities are refused in the first whole pass, unless ``gaps``.
-    ``tell(done, rows)`` is called after each part of a pass over all rows.
     """
 
     def __init__(
         self, pieces: Pieces, *, weight: str | None = None, gaps: bool = True, name: str = "", tell: Tell | None = None
     ) -> None:
-        self.pieces, self.gaps, self.name, self.tell = pieces, gaps, name, tell
+        super().__init__(pieces, tell)
+        self.gaps, self.name = gaps, name
         if weight is not None and weight not in pieces.columns:
             raise InputError(f"there is no column {weight!r} to take the weights from")
         self._weight = weight
         self._columns = tuple(c for c in pieces.columns if c != weight)
-        self._ends = np.cumsum(pieces.lengths)
         self._sound = False
 
     def checking(self, gaps: bool, name: str) -> Stream:
@@ -92,14 +117,7 @@ class Stream(Apart):
         return self._columns
 
     def blocks(self, rows: int | None = None) -> Iterator[Block]:
-        for block in self._pass(range(len(self._ends))):
-            if not self._sound:
-                self._check(block)
-            cap = block.n if rows is None else rows
-            for lo in range(0, block.n, cap):
-                yield block if cap >= block.n else block[lo : lo + cap]
-            if self.tell is not None:
-                self.tell(block.start + block.n, len(self))
+        yield from super().blocks(rows)
         self._sound = True
 
     def _pass(self, pieces: Iterable[int]) -> Iterator[Block]:
@@ -117,6 +135,8 @@ class Stream(Apart):
                 start += len(columns[0].values)
 
     def _check(self, block: Block) -> None:
+        if self._sound:
+            return
         assert isinstance(block.numbers, tuple)
         for key, column in zip(self._columns, block.numbers, strict=True):
             check_column(repr(key), column, self.gaps, self.name, block.start)
@@ -126,10 +146,6 @@ class Stream(Apart):
                 f"column {self._weight!r} holds the weight {block.weight[row]:g} in row {block.start + row}: "
                 "weights are finite and not negative"
             )
-
-    def picked(self, wanted: Array) -> Iterable[Block]:
-        pieces = np.unique(np.searchsorted(self._ends, wanted, side="right"))
-        return (among(wanted, block) for block in self._pass(pieces.tolist()))
 
     @property
     def weighted(self) -> bool:
