@@ -68,7 +68,8 @@ def blogcatalog(options: Any, seed: int) -> dict[str, Any]:
     a, groups = m["network"].tocsr(), m["group"].toarray().astype(int)
     walks = {"n_walks": 80, "walk_length": 40}
     if options.quick:
-        a, groups, walks = a[:500, :500], groups[:500, :5], {"n_walks": 2, "walk_length": 10}
+        busiest = np.argsort(-np.diff(a.indptr), kind="stable")[:500]
+        a, groups, walks = a[busiest][:, busiest], groups[busiest, :5], {"n_walks": 2, "walk_length": 10}
     began = time.perf_counter()
     kept = None if options.quick else options.work / f"blogcatalog-{seed}"
     model = tacit.NodeEmbedding(128, window=10, random_state=seed, **walks).fit(a, checkpoint=kept)

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
 import re
-import sys
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import pytest
 
+from .scripts import ROOT, script, small
+
 torch = pytest.importorskip("torch", reason="the deep part needs torch")
 
-ROOT = Path(__file__).parents[2]
-
-
-def script(name: str) -> Any:
-    sys.path.insert(0, str(ROOT))
-    try:
-        return importlib.import_module(f"reproductions.adversarial.{name}")
-    finally:
-        sys.path.remove(str(ROOT))
-
-
-def quick(name: str, *words: str) -> dict[str, Any]:
-    """What the small version of a script finds."""
-    return script(name).main(["--quick", *words])
+quick = partial(small, "adversarial")
 
 
 def test_the_laws() -> None:
@@ -87,7 +73,7 @@ def test_both_ways_to_grow_have_as_long() -> None:
 @pytest.mark.parametrize("page", ["docs/gan.md"])
 def test_the_tables_of_the_page_are_those_of_the_results(page) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
-    table = script("table")
+    table = script("adversarial", "table")
     for name, lines in (("both ways", table.both_ways()), ("figures", table.figures())):
         shown = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
         assert shown is not None

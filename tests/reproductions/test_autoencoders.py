@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="the deep part needs torch")
+from .scripts import script, small
 
-ROOT = Path(__file__).parents[2]
+torch = pytest.importorskip("torch", reason="the deep part needs torch")
 
 
 @pytest.fixture(autouse=True)
@@ -19,14 +16,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def quick(name: str, *words: str) -> dict[str, Any]:
-    """What the small version of a script finds."""
-    sys.path.insert(0, str(ROOT))
-    try:
-        script = importlib.import_module(f"reproductions.autoencoders.{name}")
-    finally:
-        sys.path.remove(str(ROOT))
-    return script.main(["--quick", *words])
+quick = partial(small, "autoencoders")
 
 
 def test_a_deep_code_beats_as_many_principal_components() -> None:
@@ -90,9 +80,5 @@ def test_more_bits_show_more() -> None:
 
 
 def test_the_page_has_the_figures_that_the_results_hold() -> None:
-    sys.path.insert(0, str(ROOT))
-    try:
-        script = importlib.import_module("reproductions.autoencoders.table")
-    finally:
-        sys.path.remove(str(ROOT))
-    assert script.table() in script.PAGE.read_text(encoding="utf-8")
+    page = script("autoencoders", "table")
+    assert page.table() in page.PAGE.read_text(encoding="utf-8")

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from .scripts import script, small
+
 pytest.importorskip("torch", reason="the helpers of the scripts need torch")
 
 
 def quick(data: Path, folder: Path, name: str, *words: str) -> dict[str, Any]:
     """What the small version of a script finds."""
-    sys.path.insert(0, str(ROOT))
-    try:
-        script = importlib.import_module(f"reproductions.embedding.{name}")
-    finally:
-        sys.path.remove(str(ROOT))
-    return script.main(["--quick", "--data", str(data), "--work", str(folder), *words])
+    return small("embedding", name, "--data", str(data), "--work", str(folder), *words)
 
 
 def test_nodes(shared_data: Path, tmp_path: Path) -> None:
@@ -33,11 +27,7 @@ def test_nodes(shared_data: Path, tmp_path: Path) -> None:
 
 def test_the_measures_of_word_vectors(tmp_path: Path) -> None:
     """By hand: three pairs of which one is ranked wrong, two questions of which one is answered."""
-    sys.path.insert(0, str(ROOT))
-    try:
-        common = importlib.import_module("reproductions.embedding.common")
-    finally:
-        sys.path.remove(str(ROOT))
+    common = script("embedding", "common")
     for name in common.PAIRS.values():
         (tmp_path / f"{name}.txt").write_text("Man king 9\nman woman 5\nking woman 7\nman none 3\n")
     (tmp_path / "questions-words.txt").write_text(
@@ -51,11 +41,7 @@ def test_the_measures_of_word_vectors(tmp_path: Path) -> None:
 
 
 def test_one_descent_for_all_groups() -> None:
-    sys.path.insert(0, str(ROOT))
-    try:
-        nodes = importlib.import_module("reproductions.embedding.nodes")
-    finally:
-        sys.path.remove(str(ROOT))
+    nodes = script("embedding", "nodes")
     from sklearn.linear_model import LogisticRegression
 
     rng = np.random.default_rng(0)

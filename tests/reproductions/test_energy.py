@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import pytest
 
+from .scripts import script, small
+
 torch = pytest.importorskip("torch", reason="the deep part needs torch")
 
-ROOT = Path(__file__).parents[2]
-
-
-def quick(name: str, *words: str) -> dict[str, Any]:
-    """What the small version of a script finds."""
-    sys.path.insert(0, str(ROOT))
-    try:
-        script = importlib.import_module(f"reproductions.energy.{name}")
-    finally:
-        sys.path.remove(str(ROOT))
-    return script.main(["--quick", *words])
+quick = partial(small, "energy")
 
 
 @pytest.mark.parametrize("way", ["sampled", "thresholded"])
@@ -83,9 +72,5 @@ def test_speeds_are_measured() -> None:
 
 
 def test_the_page_has_the_figures_that_the_results_hold() -> None:
-    sys.path.insert(0, str(ROOT))
-    try:
-        script = importlib.import_module("reproductions.energy.table")
-    finally:
-        sys.path.remove(str(ROOT))
-    assert script.table() in script.PAGE.read_text(encoding="utf-8")
+    page = script("energy", "table")
+    assert page.table() in page.PAGE.read_text(encoding="utf-8")

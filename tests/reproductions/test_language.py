@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import pytest
 
@@ -13,7 +10,7 @@ import tacit
 
 torch = pytest.importorskip("torch", reason="the deep part needs torch")
 
-ROOT = Path(__file__).parents[2]
+from .scripts import ROOT, script, small
 
 
 @pytest.fixture(autouse=True)
@@ -21,14 +18,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def quick(name: str, *words: str) -> dict[str, Any]:
-    """What the small version of a script finds."""
-    sys.path.insert(0, str(ROOT))
-    try:
-        script = importlib.import_module(f"reproductions.{name}")
-    finally:
-        sys.path.remove(str(ROOT))
-    return script.main(["--quick", *words])
+quick = partial(small, "")
 
 
 def test_each_predictor_of_texts_beats_the_one_before() -> None:
@@ -45,13 +35,9 @@ def test_labels_on_reviews() -> None:
 
 
 def test_the_page_tells_the_committed_curves() -> None:
-    sys.path.insert(0, str(ROOT))
-    try:
-        script = importlib.import_module("reproductions.pretraining")
-    finally:
-        sys.path.remove(str(ROOT))
+    curves = script("", "pretraining")
     page = (ROOT / "docs" / "pretraining.md").read_text(encoding="utf-8")
-    assert script.shown(page)[1] == script.table(script.committed())
+    assert curves.shown(page)[1] == curves.table(curves.committed())
 
 
 def test_curves_of_tables_and_graphs() -> None:
