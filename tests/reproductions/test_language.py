@@ -8,9 +8,9 @@ import pytest
 
 import tacit
 
-torch = pytest.importorskip("torch", reason="the deep part needs torch")
-
 from .scripts import ROOT, script, small
+
+torch = pytest.importorskip("torch", reason="the deep part needs torch")
 
 
 @pytest.fixture(autouse=True)
