@@ -167,7 +167,11 @@ def test_on_a_cluster_of_processes(X: Array) -> None:
     for workers in (1, 2):
         with (
             distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address="127.0.0.1:0",
+                host="127.0.0.1",
             ) as cluster,
             distributed.Client(cluster),
         ):
@@ -183,7 +187,8 @@ class Operator:
     def __init__(self, folder: Path) -> None:
         self.file, self.folder = folder / "scheduler.json", folder
         self.started: list[subprocess.Popen[bytes]] = []
-        self.run("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", self.file)
+        where = ("--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0")
+        self.run("scheduler", *where, "--no-dashboard", "--scheduler-file", self.file)
         while not self.file.exists():
             time.sleep(0.05)
 

@@ -12,7 +12,8 @@ import pytest
 from sklearn.model_selection import KFold, cross_val_score
 
 from tacit import PCA, GaussianMixture, KMeans, as_source, scan
-from tacit.data import files, source
+from tacit.data import files, mapped, source
+from tacit.data.mapped import Mapped
 from tacit.data.stream import Stream, ahead
 from tacit.errors import InputError, SchemaError
 from tacit.typing import Array
@@ -54,9 +55,11 @@ def saved(X: Array, kind: str, folder: Path) -> Path:
 def streamed(request: pytest.FixtureRequest, X: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
     monkeypatch.setattr(files, "HELD", 0)  # every file is large
     monkeypatch.setattr(files, "PART_BYTES", 4096)
+    monkeypatch.setattr(files, "COLUMNS_BYTES", 2048)
+    monkeypatch.setattr(mapped, "READ_BYTES", 2048)
     path = saved(X, request.param, tmp_path)
     rows = as_source(str(path))
-    assert isinstance(rows, Stream | files.Mapped)
+    assert isinstance(rows, Stream | Mapped)
     assert len(list(rows.blocks())) > 5
     return str(path)
 

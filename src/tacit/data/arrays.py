@@ -183,15 +183,13 @@ def grid(columns: tuple[Column, ...]) -> Array | None:
 
 
 def _mapped(X: Array, gaps: bool, sparse: bool, name: str) -> MemorySource:
-    """An array; one in a large mapped file in blocks whose pages go when they were used."""
-    from .files import HELD, Mapped
+    """An array; one in a large mapped file is read in parts."""
+    from .files import HELD
+    from .mapped import Mapped
 
     if not isinstance(X, np.memmap) or X.ndim != 2 or X.dtype.kind not in "fiub" or X.nbytes <= HELD:
         return _checked(X, gaps, sparse, name)
-    source = Mapped(Block(0, usable(X)))
-    for block in source.blocks():
-        recheck(MemorySource(block), gaps=gaps, name=name, start=block.start)
-    return source
+    return Mapped(Block(0, usable(X)), gaps, name)
 
 
 def _file(path: str, gaps: bool, sparse: bool, name: str) -> Source:

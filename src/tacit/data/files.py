@@ -10,17 +10,18 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from ..errors import InputError, SchemaError
 from .block import Block, Column
 from .cells import MISSING
 from .frames import check_names, number_column
+from .mapped import copying
 from .memory import MemorySource
 from .schema import nearest_name
 from .stream import PART_BYTES, Pieces, Stream
 
+COLUMNS_BYTES = 1 << 24  # of columns of a mapped file that are read at once, by a call for each
 HELD = 1 << 28  # bytes of numbers up to which a file is read as a whole
 ENDINGS = {".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".csv": "csv"}
 
@@ -178,12 +179,12 @@ class Parquet(Files):
         import pyarrow.parquet as pq
 
         file, groups = self.where[piece]
-        with pq.ParquetFile(file, memory_map=True, pre_buffer=False) as held:
+        with pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False) as held:
             yield from held.iter_batches(self.part_rows, row_groups=groups, columns=list(self.columns))
 
 
 class Arrow(Files):
-    """Record batches of mapped files: their columns are views."""
+    """Record batches of mapped files."""
 
     def __init__(self, files: list[Path], words: bool = False, columns: Sequence[str] | None = None) -> None:
         self.maps: dict[Path, tuple[mmap.mmap, Any]] = {}
@@ -199,6 +200,16 @@ class Arrow(Files):
     def batches(self, piece: int) -> Iterator[Any]:
         file, batch = self.where[piece]
         yield self.maps[file][1].get_batch(batch)
+
+    def read(self, piece: int) -> Iterator[tuple[Column, ...]]:
+        file, _ = self.where[piece]
+        with copying(file, self.maps[file][0]) as copy:
+            for columns in super().read(piece):
+                rows = max(1, COLUMNS_BYTES // sum(c.values.itemsize for c in columns))
+                for part in MemorySource(Block(0, columns)).blocks(rows):
+                    assert isinstance(part.numbers, tuple)
+                    values = copy(*(c.values for c in part.numbers))
+                    yield tuple(c._replace(values=x) for c, x in zip(part.numbers, values, strict=True))
 
     def release(self) -> None:
         for pages, _ in self.maps.values():
@@ -241,27 +252,3 @@ class CSV(Files):
             ),
         ) as reader:
             yield from reader
-
-
-class Mapped(MemorySource):
-    """An array in a mapped file, in blocks whose pages go when they were used."""
-
-    def blocks(self, rows: int | None = None) -> Iterator[Block]:
-        x = self.block.numbers
-        assert isinstance(x, np.ndarray)
-        part = max(1, PART_BYTES // max(1, x.shape[1] * x.itemsize))
-        pages = _pages(x)
-        for block in super().blocks(part if rows is None else min(rows, part)):
-            yield block
-            if pages is not None:
-                pages.madvise(mmap.MADV_DONTNEED)
-
-
-def _pages(x: Any) -> mmap.mmap | None:
-    """The mapping that an array is a view of; None where it may hold changes that are nowhere else."""
-    while x is not None:
-        held = getattr(x, "_mmap", None)
-        if isinstance(held, mmap.mmap):
-            return held if getattr(x, "mode", "c") in ("r", "r+") else None
-        x = getattr(x, "base", None)
-    return None

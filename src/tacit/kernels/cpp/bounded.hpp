@@ -121,8 +121,7 @@ class Chunk {
   void open(int64_t from, int m, size_t wanted) {
     first = from, rows = m;
     all = !direct && wanted > size_t(m) / 8;
-    if (all)
-      for (int q = 0; q < x.d(); q++) pack_column(x.columns[q], first, m, 0., decoded.get() + q, x.d());
+    if (all) interleave<T>(x, 0, x.d(), first, m, nullptr, decoded.get(), x.d());
   }
 
   const T* row(int i) {

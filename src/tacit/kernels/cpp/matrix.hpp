@@ -178,6 +178,32 @@ inline void pack_column(const Column& c, int64_t lo, int m, double shift, T* out
     }
 }
 
+// Columns q0 .. q1 of rows lo .. lo+m as rows: out[i * ld + q - q0] = x[lo + i, q] - shift[q]; shift may be null.
+template <class T>
+inline void interleave(const Matrix& x, int q0, int q1, int64_t lo, int m, const double* shift, T* out, int64_t ld) {
+  constexpr int n = simd<T>::n;
+  const auto plain = [](const Column& c) {
+    return c.type == (sizeof(T) == 4 ? DType::f32 : DType::f64) && c.stride == sizeof(T) && !c.valid;
+  };
+  for (int q = q0; q < q1;) {
+    const Column* c = &x.columns[q];
+    const bool together = q + n <= q1 && std::all_of(c, c + n, plain);
+    const int whole = together ? m - m % n : 0, width = together ? n : 1;
+    for (int i = 0; i < whole; i += n) {
+      vec_t<T> r[n];
+#pragma GCC unroll 16
+      for (int j = 0; j < n; j++)
+        r[j] = load_loose<T>(c[j].data + (lo + i) * int64_t(sizeof(T))) - broadcast(shift ? T(shift[q + j]) : T(0));
+      transpose<T>(r);
+#pragma GCC unroll 16
+      for (int j = 0; j < n; j++) store_loose<T>(out + (i + j) * ld + q - q0, r[j]);
+    }
+    for (int j = 0; j < width; j++)
+      pack_column(c[j], lo + whole, m - whole, shift ? shift[q + j] : 0., out + whole * ld + q - q0 + j, ld);
+    q += width;
+  }
+}
+
 // Columns q0 .. q1 of rows lo .. lo+m, transposed: panel[(q - q0) * N + i] = x[lo + i, q] - shift[q]; rows m .. N are
 // zero. N is a multiple of the vector, the panel aligned; shift may be null.
 template <class T>

@@ -52,8 +52,7 @@ void pack_tile(const Matrix& x, int64_t lo, int m, int t, const double* shift, c
   const int first = t * W, columns = std::min(W, x.d() - first);
   if (x.base && x.columns[0].type == DType::f32) pack_rows<T, float>(x, lo, m, first, columns, shift, tile);
   else if (x.base && x.columns[0].type == DType::f64) pack_rows<T, double>(x, lo, m, first, columns, shift, tile);
-  else
-    for (int c = 0; c < columns; c++) pack_column(x.columns[first + c], lo, m, shift[first + c], tile + c, W);
+  else interleave<T>(x, first, first + columns, lo, m, shift, tile, W);
   if (w)
     for (int i = 0; i < m; i++) {
       const T root = T(std::sqrt(w[lo + i]));

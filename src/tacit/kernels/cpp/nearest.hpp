@@ -193,7 +193,7 @@ struct PanelWork {
   Rows<T> rows(const Matrix& x, int64_t lo, int m, bool unit) {
     const int d = x.d();
     if (!decoded) decoded = allocate<T>(size_t(capacity) * d);
-    for (int q = 0; q < d; q++) pack_column(x.columns[q], lo, m, 0., decoded.get() + q, d);
+    interleave<T>(x, 0, d, lo, m, nullptr, decoded.get(), d);
     for (int i = 0; unit && i < m; i++) {
       T* row = decoded.get() + int64_t(i) * d;
       const double r = inverse_norm(row, d);
