@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from numbers import Integral, Real
 from os import PathLike
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -35,6 +35,14 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         else:
             validate_data(self, _heading(X, source), reset=reset, skip_check_array=True)
         return source
+
+    def __sklearn_clone__(self) -> Self:
+        """An unfitted twin; a fitted model in ``init`` is where it starts, not a part to be fitted again."""
+        twin: Self = super().__sklearn_clone__()
+        start = getattr(self, "init", None)
+        if hasattr(start, "fit"):
+            twin.init = start
+        return twin
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the estimator to one safetensors file; ``tacit.load(path)`` gives it back."""

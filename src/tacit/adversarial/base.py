@@ -51,6 +51,7 @@ class Adversarial(Network):
     convolutional: bool | str = "auto"
     game: Game | None = None
     learning_rate: float = 3e-3
+    _modules = ("generator_", "discriminator_")
 
     # The verbs.
 
@@ -124,7 +125,7 @@ class Adversarial(Network):
     # What a final class says.
 
     @abstractmethod
-    def _build(self) -> tuple[nn.Module, nn.Module]:
+    def _untrained(self) -> tuple[nn.Module, nn.Module]:
         """The untrained generator and discriminator."""
 
     def _train(self, rows: Batches, plan: Plan) -> Run:
@@ -143,7 +144,7 @@ class Adversarial(Network):
         plan = make_plan(self, checkpoint, device, layout=str(self.layout_), rules=str(self._game()))
         self.seed_ = plan.seed
         with seeded(plan.seed, device):
-            self.generator_, self.discriminator_ = (m.to(device) for m in self._build())
+            self.generator_, self.discriminator_ = (m.to(device) for m in self._untrained())
             self._check_fit(device)
             rows, _ = training_rows(given.source, device, training, plan.seed, labels)
             try:
@@ -446,24 +447,10 @@ class Adversarial(Network):
     def _device(self) -> torch.device:
         return next(self.generator_.parameters()).device
 
-    # Saving: the weights by name; the modules are built anew.
-
     def _learned(self) -> dict[str, Any]:
         learned = super()._learned()
         learned.pop("_tensors", None)
-        for name in ("generator_", "discriminator_"):
-            if name in learned:
-                learned[name] = dict(learned[name].state_dict())
         return learned
-
-    def _restore(self, learned: dict[str, Any]) -> None:
-        weights = [learned.pop(name, None) for name in ("generator_", "discriminator_")]
-        super()._restore(learned)
-        if weights[0] is not None:
-            self.generator_, self.discriminator_ = self._build()
-            for module, found in zip((self.generator_, self.discriminator_), weights):
-                module.load_state_dict(found)
-                module.to(find_device(self.device, else_cpu=True)).eval()
 
 
 def _split(rows: int, *parts: Tensor) -> Any:

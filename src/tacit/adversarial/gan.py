@@ -89,7 +89,7 @@ class GAN(Adversarial):
             if not (getattr(self, name) is None or isinstance(getattr(self, name), nn.Module)):
                 raise ArgumentError(f"{name} must be a torch nn.Module or None. Got {getattr(self, name)!r} instead.")
 
-    def _build(self) -> tuple[nn.Module, nn.Module]:
+    def _untrained(self) -> tuple[nn.Module, nn.Module]:
         convolves, sizes, game = self._convolves(), self._widths(), self._game()
         if self.generator is not None:
             g: nn.Module = copy.deepcopy(self.generator)
@@ -134,7 +134,7 @@ class ConditionalGAN(Adversarial):
         self.class_frequency_ = counts / counts.sum()
         return self._fit(X, sample_weight, at, checkpoint)
 
-    def _build(self) -> tuple[nn.Module, nn.Module]:
+    def _untrained(self) -> tuple[nn.Module, nn.Module]:
         convolves, sizes, game, classes = self._convolves(), self._widths(), self._game(), len(self.classes_)
         return (
             generator(self.layout_, self.latent_dim_, sizes, convolves, self.bounded_, classes),

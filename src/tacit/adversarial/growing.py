@@ -155,7 +155,7 @@ class ProgressiveGAN(Adversarial):
             )
         return int(asked)
 
-    def _build(self) -> tuple[nn.Module, nn.Module]:
+    def _untrained(self) -> tuple[nn.Module, nn.Module]:
         stages, game, shape = self._stages(), self._game(), self.layout_.shape
         assert shape is not None
         channels = (32, *[64] * (stages - 1)) if isinstance(self.hidden_sizes, str) else self.hidden_sizes

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 from scipy.special import logsumexp
-from sklearn.base import ClassifierMixin, _clone_parametrized
+from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 from torch import Tensor, nn
@@ -140,6 +140,7 @@ class TextClassifier(ClassifierMixin, Network):  # type: ignore[misc]
     epochs: int | str = 4
     batch_size: int | str = 8
     learning_rate: float = 3e-4
+    _modules = ("network_",)
 
     def fit(self, X: object, y: object, *, checkpoint: Any = None) -> Self:
         """Learn from texts X and their labels y [n]; ``checkpoint`` as in ``LanguageModel``."""
@@ -152,7 +153,7 @@ class TextClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         plan = make_plan(self, checkpoint, device, shape=str(self.shape_), classes=len(self.classes_))
         plan = plan._replace(training=filled(plan.training, adamw), batch_size=min(int(self.batch_size), len(texts)))
         with seeded(plan.seed, device):
-            self.network_ = self._built().to(device)
+            self.network_ = self._untrained()[0].to(device)
             if self.pretrained:
                 self.network_.network.load_state_dict(self.init.network_.state_dict())
             self._start(ids, labels)
@@ -199,8 +200,8 @@ class TextClassifier(ClassifierMixin, Network):  # type: ignore[misc]
     def _context(self) -> int:
         return int(self.init.context)
 
-    def _built(self) -> Pooled:
-        return Pooled(Transformer(*self.shape_), len(self.classes_))
+    def _untrained(self) -> tuple[Pooled]:
+        return (Pooled(Transformer(*self.shape_), len(self.classes_)),)
 
     def _labels(self, y: Any, n: int) -> Array:
         """y as class numbers [n]."""
@@ -227,29 +228,12 @@ class TextClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         if not isinstance(self.init, LanguageModel) or not hasattr(self.init, "network_"):
             raise ArgumentError(f"init must be a fitted LanguageModel. Got {self.init!r} instead.")
 
-    def __sklearn_clone__(self) -> TextClassifier:
-        twin: TextClassifier = _clone_parametrized(self)
-        twin.init = self.init  # by reference: scikit-learn's clone would forget what it learned
-        return twin
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         tags.input_tags.one_d_array = True
         tags.input_tags.string = True
         return tags
-
-    def _learned(self) -> dict[str, Any]:
-        learned = super()._learned()
-        return learned | {"network_": dict(self.network_.state_dict())} if "network_" in learned else learned
-
-    def _restore(self, learned: dict[str, Any]) -> None:
-        weights = learned.pop("network_", None)
-        super()._restore(learned)
-        if weights is not None:
-            self.network_ = self._built()
-            self.network_.load_state_dict(weights)
-            self.network_.to(find_device(self.device, else_cpu=True)).eval()
 
 
 def softmax_regression(x: Doubles, y: Array, classes: int, penalty: float) -> tuple[Doubles, Doubles]:

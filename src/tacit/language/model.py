@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import _clone_parametrized
 from torch.nn import functional as F
 
 from ..base import check_number
@@ -77,6 +76,7 @@ class LanguageModel(TextModel, Network):
     dropout: float = 0.0
     init: LanguageModel | None = None
     learning_rate: float = 0.01
+    _modules = ("network_",)
 
     def fit(self, X: object, y: object = None, *, checkpoint: Any = None) -> Self:
         """Learn from texts X, or from the file at the path X, which is one text; ``y`` is ignored.
@@ -150,13 +150,16 @@ class LanguageModel(TextModel, Network):
             raise ArgumentError("init must be a LanguageModel that is fitted")
 
     def _make(self) -> None:
-        if self.init is None:
-            self.shape_ = (self.tokens_.size, int(self.width), int(self.layers), int(self.heads), float(self.dropout))
-            self.network_ = Transformer(*self.shape_)
-            return
-        self.shape_ = (*self.init.shape_[:4], float(self.dropout))
-        self.network_ = Transformer(*self.shape_)
-        self.network_.load_state_dict(self.init.network_.state_dict())
+        shape = (self.tokens_.size, int(self.width), int(self.layers), int(self.heads))
+        if self.init is not None:
+            shape = self.init.shape_[:4]
+        self.shape_: tuple[int, int, int, int, float] = (*shape, float(self.dropout))
+        self.network_: Transformer = self._untrained()[0]
+        if self.init is not None:
+            self.network_.load_state_dict(self.init.network_.state_dict())
+
+    def _untrained(self) -> tuple[Transformer]:
+        return (Transformer(*self.shape_),)
 
     def _rows_of(self, stream: Array, device: torch.device, plan: Plan) -> tuple[Windows, Windows | None]:
         """The windows that are learned from, and those held out at the end of the texts for early stopping."""
@@ -180,25 +183,6 @@ class LanguageModel(TextModel, Network):
 
     def _device(self) -> torch.device:
         return self.network_.embedding.weight.device
-
-    def __sklearn_clone__(self) -> LanguageModel:
-        twin: LanguageModel = _clone_parametrized(self)
-        twin.init = self.init  # by reference: scikit-learn's clone would forget what it learned
-        return twin
-
-    # Saving: the weights by name; the module is built anew.
-
-    def _learned(self) -> dict[str, Any]:
-        learned = super()._learned()
-        return learned | {"network_": dict(self.network_.state_dict())} if "network_" in learned else learned
-
-    def _restore(self, learned: dict[str, Any]) -> None:
-        weights = learned.pop("network_", None)
-        super()._restore(learned)
-        if weights is not None:
-            self.network_ = Transformer(*self.shape_)
-            self.network_.load_state_dict(weights)
-            self.network_.to(find_device(self.device, else_cpu=True)).eval()
 
 
 def joined(texts: Sequence[Array]) -> Array:

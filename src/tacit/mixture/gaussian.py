@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import DensityMixin, _clone_parametrized
+from sklearn.base import DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
@@ -431,11 +431,6 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
-
-    def __sklearn_clone__(self) -> GaussianMixture:
-        twin: GaussianMixture = _clone_parametrized(self)
-        twin.init = self.init  # a fitted model stays fitted
-        return twin
 
     def _check_arguments(self) -> None:
         check_number(self, "n_components", integer=True, low=1)

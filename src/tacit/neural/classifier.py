@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import ClassifierMixin, _clone_parametrized, clone
+from sklearn.base import ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 from torch import Tensor, nn
@@ -66,6 +66,7 @@ class NetworkClassifier(ClassifierMixin, Network):  # type: ignore[misc]
     pretrained: bool = True
     corruption: str | Callable[[Tensor], Tensor] | None = None
     level: float = 0.25
+    _modules = ("head_",)
 
     def fit(self, X: object, y: object, sample_weight: object = None, *, checkpoint: Any = None) -> Self:
         """Learn from rows X and their labels y [n]."""
@@ -81,7 +82,7 @@ class NetworkClassifier(ClassifierMixin, Network):  # type: ignore[misc]
                 model._make(device)
             model.coder_.to(device)
             self.model_ = model
-            self.head_ = nn.Linear(model.code_size_, len(self.classes_), device=device)
+            self.head_ = self._untrained()[0]
             rows, held = training_rows(given.source, device, plan.training, plan.seed, labels)
             corrupt = None
             if self.corruption is not None:
@@ -137,28 +138,19 @@ class NetworkClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         if self.corruption is not None:
             check_corruption(self, self.corruption, self.level)
 
-    def __sklearn_clone__(self) -> NetworkClassifier:
-        twin: NetworkClassifier = _clone_parametrized(self)
-        twin.init = self.init  # by reference: scikit-learn's clone would forget what it learned
-        return twin
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.sparse = True
         return tags
 
-    def _learned(self) -> dict[str, Any]:
-        learned = super()._learned()
-        return learned | {"head_": dict(self.head_.state_dict())} if "head_" in learned else learned
+    def _untrained(self) -> tuple[nn.Linear]:
+        return (nn.Linear(self.model_.code_size_, len(self.classes_), device=self.model_._device()),)
 
     def _restore(self, learned: dict[str, Any]) -> None:
-        weights = learned.pop("head_", None)
         super()._restore(learned)
-        if weights is not None:
-            written, read = weights["weight"].shape
-            self.head_ = nn.Linear(read, written, device=self.model_._device())
-            self.head_.load_state_dict(weights)
+        if hasattr(self, "head_"):
+            self.head_.to(self.model_._device())  # whose parameter ``device`` may be another
 
 
 class Classifiable:

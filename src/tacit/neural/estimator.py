@@ -46,6 +46,7 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network)
     encoder: nn.Module | None = None
     decoder: nn.Module | None = None
     scale: str | None = "auto"
+    _modules = ("coder_",)
 
     # The verbs.
 
@@ -248,6 +249,9 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network)
             )
         self.code_size_ = check_coder(self.coder_, self.layout_)
 
+    def _untrained(self) -> tuple[nn.Module, ...]:
+        return (self._build(),)
+
     def _check_memory(self, device: torch.device) -> None:
         if self.encoder is not None:
             return
@@ -328,17 +332,3 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network)
         """The coder in the precision of the rows."""
         coder = self.coder_.eval()
         return copy.deepcopy(coder).double() if precision(dtype) == np.float64 else coder
-
-    # Saving: the weights by name; the modules are built anew.
-
-    def _learned(self) -> dict[str, Any]:
-        learned = super()._learned()
-        return learned | {"coder_": dict(self.coder_.state_dict())} if "coder_" in learned else learned
-
-    def _restore(self, learned: dict[str, Any]) -> None:
-        weights = learned.pop("coder_", None)
-        super()._restore(learned)
-        if weights is not None:
-            self.coder_ = self._build()
-            self.coder_.load_state_dict(weights)
-            self.coder_.to(find_device(self.device, else_cpu=True)).eval()
