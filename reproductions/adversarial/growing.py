@@ -78,7 +78,7 @@ class _Direct(tacit.ProgressiveGAN):
 
     def _train(self, rows: Any, plan: Any) -> Any:
         self._set(0, 1.0, self.generator_, self.discriminator_)
-        return self._stage("direct", rows, plan, self._read, self._epochs(rows.n, self._batch_size(rows.n)))
+        return self._stage("direct", rows, plan, self._reader(), self._epochs(rows.n, self._batch_size(rows.n)))
 
 
 if __name__ == "__main__":

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import warnings
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -17,29 +15,27 @@ from torch import Tensor, nn
 
 from ..base import check_choice, check_number
 from ..data.source import Source
-from ..errors import ArgumentError, CollapseWarning, InputError
+from ..errors import ArgumentError, InputError
 from ..neural.fitting import Plan, make_plan
-from ..neural.inputs import Layout
+from ..neural.inputs import Inputs, Layout
 from ..neural.network import Network
-from ..neural.rows import Given, as_batch, is_table, training_rows
-from ..neural.scale import one_range, summarise
+from ..neural.rows import Given, as_batch, check_form, is_table, training_rows, unrolled
+from ..neural.scale import holds_bytes, one_range, summarise
 from ..rng import generator as random_generator
-from ..train import Batch, Batches, Report, Run, Training, train
+from ..train import Batch, Batches, Run, Training
 from ..train.device import find_device
 from ..train.state import seeded
 from ..typing import Array
-from .codes import great_circle, noise
+from .codes import great_circle, nearest, noise
 from .door import check_continuous, numbers
 from .game import Game
-from .losses import divergence
-from .networks import widths
-from .step import AdversarialStep
-from .watch import ADVICE, Watch
+from .networks import check_players, widths
+from .packs import log_ratio
+from .stage import play
+from .step import Rows
 
 LEAST = 10  # rows from which anything can be learned
 CELLS = 4_000_000  # numbers that are answered about at once
-LOOK = 50  # steps between looks at how the game goes, at least
-COMPANIONS = 16  # draws of the rows beside a row that a packed D is asked about
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -92,7 +88,7 @@ class Adversarial(Network):
             raise ArgumentError(
                 f"with loss={self._game().loss!r} D is no probability: take 'non_saturating' or 'minimax'"
             )
-        return self._answers(X, y, lambda x, *label: torch.sigmoid(self._logits(x, *label)))
+        return self._answers(X, y, lambda x, *label: torch.sigmoid(self._log_ratio(x, *label)))
 
     def interpolate(self, start: object = None, end: object = None, n_steps: int = 8, y: object = None) -> Any:
         """Rows on the way from codes ``start`` to ``end`` [m, k]: [m, n_steps, ...], both ends among them.
@@ -120,7 +116,7 @@ class Adversarial(Network):
         """
         if n_iter < 0:
             raise ArgumentError(f"n_iter must be an int >= 0. Got {n_iter!r} instead.")
-        return self._answers(X, y, lambda x, *label: self._nearest(x, n_iter, *label))
+        return self._answers(X, y, lambda x, *label: nearest(self.generator_, x, self._draw(), n_iter, *label))
 
     # What a final class says.
 
@@ -130,14 +126,14 @@ class Adversarial(Network):
 
     def _train(self, rows: Batches, plan: Plan) -> Run:
         """One stage; a final class may have several."""
-        return self._stage("train", rows, plan, self._read, self._epochs(rows.n, self._batch_size(rows.n)))
+        return self._stage("train", rows, plan, self._reader(), self._epochs(rows.n, self._batch_size(rows.n)))
 
     # Learning.
 
     def _fit(self, X: object, sample_weight: object, labels: Array | None, checkpoint: Any) -> Self:
         self._check()
         given = self._open(X, reset=True, weight=sample_weight, labels=labels)
-        self._learn_scale(given.source)
+        self._learn_scale(given.source, given.shape)
         self.dtype_ = given.dtype.str
         training = Training() if self.training is None else self.training
         device = find_device(self.device)
@@ -145,7 +141,10 @@ class Adversarial(Network):
         self.seed_ = plan.seed
         with seeded(plan.seed, device):
             self.generator_, self.discriminator_ = (m.to(device) for m in self._untrained())
-            self._check_fit(device)
+            m = 2 * self._game().pack
+            label = (c.to(device) for c in self._draw_labels(m, np.random.default_rng(0)))
+            z = torch.zeros(m, self.latent_dim_, device=device)
+            check_players(self.generator_, self.discriminator_, self.layout_, z, *label)
             rows, _ = training_rows(given.source, device, training, plan.seed, labels)
             try:
                 run = self._train(rows, plan)
@@ -162,61 +161,23 @@ class Adversarial(Network):
         name: str,
         rows: Batches,
         plan: Plan,
-        read: Callable[[Batch], Any],
+        read: Callable[[Batch], Rows],
         count: int,
         before: Callable[..., None] | None = None,
     ) -> Run:
-        """``count`` epochs of the loop; what has gone wrong in it is said, and the best average of G is taken."""
-        size, generator = self._batch_size(rows.n), self.generator_
-        steps = count * math.ceil(rows.n / size)
-        device = next(generator.parameters()).device
-        watch = Watch(max(LOOK, min(1000, steps // 20)))
-
-        def draw(m: int) -> Tensor:
-            return torch.randn(m, self.latent_dim_, device=device)
-
-        def make(fabric: Any) -> AdversarialStep:
-            return AdversarialStep(
-                generator,
-                self.discriminator_,
-                self._game(),
-                read,
-                draw,
-                watch,
-                learning_rate=plan.learning_rate,
-                steps=steps,
-                training=plan.training,
-                before=before,
-                fabric=fabric,
-            )
-
-        def troubled(report: Report) -> bool:
-            return bool(watch.trouble)
-
-        run = train(
-            make,
+        """``count`` epochs of the game."""
+        return play(
+            name,
+            (self.generator_, self.discriminator_),
+            self._game(),
+            self.latent_dim_,
             rows,
+            plan,
+            read=read,
             epochs=count,
-            batch_size=size,
-            seed=plan.seed,
-            stage=name,
-            training=replace(plan.training, callbacks=(*plan.training.callbacks, troubled)),
-            checkpoint=None if plan.checkpoint is None else Path(plan.checkpoint),
-            about=plan.about,
-            fabric=plan.fabric,
+            batch_size=self._batch_size(rows.n),
+            before=before,
         )
-        stopped = watch.trouble or run.stopped
-        better = watch.better()
-        if better is not None:
-            generator.load_state_dict(better)
-        if watch.trouble:
-            kept = f" G's weights of the best coverage, {watch.best:.2f}, are kept." if better is not None else ""
-            warnings.warn(f"{name}: {ADVICE[watch.trouble]}.{kept}", CollapseWarning, stacklevel=5)
-        loss = self._game().loss
-        if isinstance(loss, str):
-            for told in run.history:
-                told["divergence"] = divergence(loss, told["J"])
-        return run._replace(stopped=stopped)
 
     def _game(self) -> Game:
         return Game() if self.game is None else self.game
@@ -254,43 +215,16 @@ class Adversarial(Network):
                 "history_ has coverage, and the weights of the best are kept"
             )
 
-    def _check_fit(self, device: torch.device) -> None:
-        """Modules of the user's must fit the rows and each other."""
-        shape = self.layout_.shape or (self.layout_.d,)
-        m = 2 * self._game().pack
-        label = tuple(c.to(device) for c in self._draw_labels(m, np.random.default_rng(0)))
-        try:
-            with torch.no_grad():
-                x = self.generator_.eval()(torch.zeros(m, self.latent_dim_, device=device), *label)
-                logits = self.discriminator_.eval()(x, *label)
-        except (RuntimeError, ValueError) as error:
-            raise ArgumentError(f"generator and discriminator do not fit rows of shape {shape}: {error}") from None
-        finally:
-            self.generator_.train()
-            self.discriminator_.train()
-        if x.shape != (m, *shape) or logits.shape != (2,):
-            raise ArgumentError(
-                f"generator must turn codes [b, {self.latent_dim_}] into rows [b, {', '.join(map(str, shape))}], and "
-                f"discriminator each pack of rows into a number; for {m} rows they give {tuple(x.shape)} and "
-                f"{tuple(logits.shape)}"
-            )
-
     # The door.
 
     def _open(self, X: Any, *, reset: bool, weight: object = None, labels: Array | None = None) -> Given:
         if not reset:
             check_is_fitted(self)
-        shape = None
         where = X.device if isinstance(X, Tensor) else None
-        if getattr(X, "ndim", 2) == 4:
-            shape = tuple(int(v) for v in X.shape[1:])
-            X = X.reshape(len(X), -1)
-        if reset and shape is None and is_table(X):
-            X = numbers(X, type(self).__name__)
-        elif not reset and shape != self.layout_.shape:
-            have, want = (f"pictures of shape {s}" if s else "rows of numbers" for s in (shape, self.layout_.shape))
-            raise InputError(f"X holds {have}; {type(self).__name__} was fitted to {want}")
-        elif is_table(X):
+        X, shape = unrolled(X)
+        if not reset:
+            check_form(self, shape, self.layout_.shape)
+        if is_table(X):
             X = numbers(X, type(self).__name__)
         source = self._rows(X, reset=reset, weight=weight)
         if reset:
@@ -302,20 +236,16 @@ class Adversarial(Network):
                 )
             if labels is not None and len(labels) != source.shape[0]:
                 raise InputError(f"y has {len(labels)} labels, but X has {source.shape[0]} rows")
-            self._shape = shape
-        return Given(source, next(source.blocks(1)).dtype, where)
+        return Given(source, next(source.blocks(1)).dtype, where, shape)
 
-    def _learn_scale(self, source: Source) -> None:
+    def _learn_scale(self, source: Source, shape: tuple[int, int, int] | None) -> None:
         """Columns of one range, as pixels, go onto [-1, 1] and come out of a tanh; others get mean 0 and variance 1."""
         found = summarise(source)
-        shape: Any = self.__dict__.pop("_shape")
-        self.__dict__.pop("_tensors", None)
         self.layout_ = Layout(source.shape[1], shape=shape)
         self.bounded_ = shape is not None or one_range(found)
         if self.bounded_:
-            first = next(source.blocks(1)).numbers
-            bytes_ = shape is not None and isinstance(first, np.ndarray) and first.dtype == np.uint8
-            low, high = (0.0, 255.0) if bytes_ else (float(found.low.min()), float(found.high.max()))
+            pixels = shape is not None and holds_bytes(source)
+            low, high = (0.0, 255.0) if pixels else (float(found.low.min()), float(found.high.max()))
             half = (high - low) / 2 or 1.0
             self.shift_, self.scale_ = np.full(source.shape[1], low + half), np.full(source.shape[1], 1 / half)
         else:
@@ -332,90 +262,56 @@ class Adversarial(Network):
     def _widths(self) -> tuple[int, ...]:
         return widths(self.hidden_sizes, self.layout_, self._convolves())
 
-    def _read(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Rows on the networks' scale, drawn by their weights if they have any, and their labels."""
-        x, label = self._scaled(batch.x, torch.float32), batch.y
-        if batch.weight is not None:
-            at = torch.multinomial(batch.weight, len(x), replacement=True)
-            x, label = x[at], None if label is None else label[at]
-        return x, () if label is None else (label,)
+    def _scaled(self) -> Callable[[Batch], Tensor]:
+        """From a batch to rows on the networks' scale [b, d] or [b, c, h, w]."""
+        inputs, shape = Inputs(self.layout_, self.shift_, self.scale_).to(self._device()), self.layout_.shape
 
-    def _affine(self, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Shift and scale as tensors, made once."""
-        kept: Any = self.__dict__.get("_tensors")
-        if kept is None or kept[0].device != device or kept[0].dtype != dtype:
-            kept = tuple(torch.as_tensor(v).to(device, dtype) for v in (self.shift_, self.scale_))
-            self._tensors = kept
-        pair: tuple[Tensor, Tensor] = kept
-        return pair
+        def scaled(batch: Batch) -> Tensor:
+            x = inputs.cells(batch, torch.float32, gaps=False).x
+            return x if shape is None else x.unflatten(1, shape)
 
-    def _scaled(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        x = x.flatten(1)
-        work = x.dtype if x.is_floating_point() else torch.float32
-        shift, scale = self._affine(x.device, work)
-        x = ((x.to(work) - shift) * scale).to(dtype)
-        return x if self.layout_.shape is None else x.unflatten(1, self.layout_.shape)
+        return scaled
+
+    def _reader(self) -> Callable[[Batch], Rows]:
+        """From a batch to rows on the networks' scale, drawn by their weights if they have any, and their labels."""
+        scaled = self._scaled()
+
+        def read(batch: Batch) -> Rows:
+            x, label = scaled(batch), batch.y
+            if batch.weight is not None:
+                at = torch.multinomial(batch.weight, len(x), replacement=True)
+                x, label = x[at], None if label is None else label[at]
+            return x, () if label is None else (label,)
+
+        return read
 
     # Answers.
 
     def _answers(self, X: object, y: object, f: Callable[..., Tensor]) -> Any:
         """f of rows on the networks' scale and their labels, in blocks."""
         given = self._open(X, reset=False)
-        device, parts, done = self._device(), [], 0
+        device, scaled, parts, done = self._device(), self._scaled(), [], 0
         label = self._told(y, given.source.shape[0])
         for block in given.source.blocks(self._rows_at_once()):
-            x = self._scaled(as_batch(block, device).x, torch.float32)
+            x = scaled(as_batch(block, device))
             parts.append(f(x, *(c[done : done + len(x)].to(device) for c in label)).detach())
             done += len(x)
         out = torch.cat(parts)
         return out if given.device is not None else out.double().cpu().numpy().astype(given.dtype, copy=False)
 
-    def _logits(self, x: Tensor, *label: Tensor) -> Tensor:
+    def _draw(self) -> Callable[[int], Tensor]:
+        """z ~ N(0, I) [m, k], the same for every call of a verb."""
+        rng = torch.Generator().manual_seed(self.seed_)
+        return lambda m: torch.randn(m, self.latent_dim_, generator=rng)
+
+    def _log_ratio(self, x: Tensor, *label: Tensor) -> Tensor:
         """log p(real | x) - log p(generated | x) [b]."""
         size = self._game().pack
         with torch.no_grad():
-            if size == 1:
-                logits: Tensor = self.discriminator_(x, *label)
-                return logits
-            draw = torch.Generator().manual_seed(self.seed_)
-            b, m = len(x), COMPANIONS
-
-            def drawn(count: int) -> Tensor:
-                z = torch.randn(count, self.latent_dim_, generator=draw)
-                y: Tensor = self.generator_(z.to(x))
-                return y
-
-            others = drawn(m * (size - 1)).unflatten(0, (m, size - 1))  # [m, size - 1, ...]
-            total = torch.zeros(b, device=x.device)
-            for beside in others:
-                packs = torch.cat([x[:, None], beside.expand(b, *beside.shape)], dim=1).flatten(0, 1)
-                total += self.discriminator_(packs)
-            alone = self.discriminator_(drawn(64 * size)).mean()  # size · E_q[log p / q]
-            found: Tensor = total / m - (size - 1) / size * alone
-            return found
-
-    def _nearest(self, x: Tensor, n_iter: int, *label: Tensor) -> Tensor:
-        """argmin_z ‖G(z) - x‖² [b, k]."""
-        draw = torch.Generator().manual_seed(self.seed_)
-        some = torch.randn(512, self.latent_dim_, generator=draw).to(x)
-        flat = x.flatten(1)
-        with torch.no_grad():
-            if label:  # a code is tried for each label that there is
-                best = torch.full((len(x),), math.inf, device=x.device)
-                z = some[:1].expand(len(x), -1).clone()
-                for c in label[0].unique():
-                    mine = label[0] == c
-                    far = torch.cdist(flat[mine], self.generator_(some, c.expand(len(some))).flatten(1))
-                    best[mine], z[mine] = far.min(1).values, some[far.argmin(1)]
-            else:
-                z = some[torch.cdist(flat, self.generator_(some).flatten(1)).argmin(1)].clone()
-        z.requires_grad_()
-        optimizer = torch.optim.Adam([z], lr=0.05)
-        for _ in range(n_iter):
-            lost = (self.generator_(z, *label).flatten(1) - flat).square().sum()
-            (z.grad,) = torch.autograd.grad(lost, z)
-            optimizer.step()
-        return z.detach()
+            if size > 1:
+                return log_ratio(self.generator_, self.discriminator_, x, self._draw(), size)
+            logits: Tensor = self.discriminator_(x, *label)
+            return logits
 
     def _codes(self, Z: object) -> Tensor:
         check_is_fitted(self)
@@ -446,11 +342,6 @@ class Adversarial(Network):
 
     def _device(self) -> torch.device:
         return next(self.generator_.parameters()).device
-
-    def _learned(self) -> dict[str, Any]:
-        learned = super()._learned()
-        learned.pop("_tensors", None)
-        return learned
 
 
 def _split(rows: int, *parts: Tensor) -> Any:

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from ..errors import ArgumentError, InputError
 from ..typing import Array
 from .base import Adversarial
-from .networks import Flat, Packed, discriminator, generator
+from .networks import Flat, discriminator, generator
+from .packs import Packed
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

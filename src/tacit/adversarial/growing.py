@@ -16,7 +16,8 @@ from ..errors import ArgumentError, InputError
 from ..neural.fitting import Plan
 from ..train import Batch, Batches, Run
 from .base import Adversarial
-from .networks import Packed, leaky
+from .networks import leaky
+from .packs import Packed
 
 
 class Growing(nn.Module):
@@ -166,6 +167,7 @@ class ProgressiveGAN(Adversarial):
         stages = self._stages()
         whole = self._epochs(rows.n, self._batch_size(rows.n))
         history: list[dict[str, float]] = []
+        full = self._reader()
         for stage in range(stages - 1, -1, -1):
             side = self.layout_.shape[1] >> stage  # type: ignore[index]
             share = whole // stages + (stages - 1 - stage < whole % stages)
@@ -174,7 +176,7 @@ class ProgressiveGAN(Adversarial):
             self._set(stage, 1.0, self.generator_, self.discriminator_)
 
             def read(batch: Batch, stage: int = stage) -> tuple[Tensor, tuple[Tensor, ...]]:
-                x, label = self._read(batch)
+                x, label = full(batch)
                 return F.avg_pool2d(x, 2**stage), label
 
             def grow(done: float, *modules: nn.Module, stage: int = stage) -> None:

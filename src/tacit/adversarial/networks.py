@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ..errors import ArgumentError
 from ..neural.inputs import Layout
 from ..neural.nets import ConvDecoder, ConvEncoder, Dense, halvings
+from .packs import Packed
 
 
 def leaky(x: Tensor) -> Tensor:
@@ -48,21 +50,6 @@ class Discriminator(nn.Module):
         if label is not None and self.labels is not None:
             out = out + (self.labels(label) * h).sum(1)
         return out
-
-
-class Packed(nn.Module):
-    """D of ``size`` rows side by side: [b, ...] -> [b / size]. Rows that make no whole pack are shown again."""
-
-    def __init__(self, body: nn.Module, size: int) -> None:
-        super().__init__()
-        self.body, self.size = body, size
-
-    def forward(self, x: Tensor) -> Tensor:
-        more = -len(x) % self.size
-        if more:
-            x = torch.cat([x, x[:more] if len(x) >= more else x[:1].expand(more, *x.shape[1:])])
-        out: Tensor = self.body(x.reshape(len(x) // self.size, self.size * x.shape[1], *x.shape[2:]))
-        return out.flatten()
 
 
 class Flat(nn.Module):
@@ -120,3 +107,27 @@ def widths(asked: Sequence[int] | str, layout: Layout, convolves: bool) -> tuple
     if convolves:
         return 32, 64
     return (128, 128, 128) if layout.d < 64 else (512, 256)
+
+
+def check_players(g: nn.Module, d: nn.Module, layout: Layout, z: Tensor, *label: Tensor) -> None:
+    """G must make rows of codes z [m, k], and D two numbers of them, m being two packs.
+
+    Raises ``ArgumentError`` for modules of the user's that do not.
+    """
+    shape = layout.shape or (layout.d,)
+    try:
+        with torch.no_grad():
+            x = g.eval()(z, *label)
+            logits = d.eval()(x, *label)
+    except (RuntimeError, ValueError) as error:
+        raise ArgumentError(f"generator and discriminator do not fit rows of shape {shape}: {error}") from None
+    finally:
+        g.train()
+        d.train()
+    m, k = z.shape
+    if x.shape != (m, *shape) or logits.shape != (2,):
+        raise ArgumentError(
+            f"generator must turn codes [b, {k}] into rows [b, {', '.join(map(str, shape))}], and "
+            f"discriminator each pack of rows into a number; for {m} rows they give {tuple(x.shape)} and "
+            f"{tuple(logits.shape)}"
+        )

@@ -15,6 +15,7 @@ from ..train import Batch, Training
 from ..train.steps import cosine
 from .game import PENALTIES, Game
 from .losses import LOSSES
+from .packs import whole_packs
 from .watch import Watch
 
 TELL = 5  # steps between answers of D that are told
@@ -24,17 +25,6 @@ Rows = tuple[Tensor, tuple[Tensor, ...]]  # rows [b, ...] on the networks' scale
 def adam(parameters: Iterable[nn.Parameter], learning_rate: float) -> torch.optim.Optimizer:
     """Adam without momentum: a player that goes on where the other was circles around the equilibrium."""
     return torch.optim.Adam(parameters, lr=learning_rate, betas=(0.0, 0.99), fused=True)
-
-
-def whole_packs(x: Tensor, size: int) -> Tensor:
-    """The rows without those that fill no pack, so that none holds real and generated ones; of too few, some again.
-
-    >>> whole_packs(torch.arange(5), 2).tolist(), whole_packs(torch.arange(2), 3).tolist()
-    ([0, 1, 2, 3], [0, 1, 0])
-    """
-    if len(x) < size:
-        return x[torch.arange(size, device=x.device) % len(x)]
-    return x[: len(x) - len(x) % size]
 
 
 class AdversarialStep:

@@ -30,8 +30,8 @@ from .fitting import Plan, make_plan, run_stage
 from .inputs import Cells, Inputs, Judge, Layout, one_hot
 from .nets import Activation, check_activation
 from .network import Network
-from .rows import Given, as_batch, free_bytes, is_table, training_rows
-from .scale import one_range, scaling, summarise
+from .rows import Given, as_batch, check_form, free_bytes, is_table, training_rows, unrolled
+from .scale import holds_bytes, one_range, scaling, summarise
 
 CELLS = 4_000_000  # numbers that are answered about at once
 
@@ -177,17 +177,13 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network)
     def _open(self, X: Any, *, reset: bool, weight: object = None) -> Given:
         if not reset:
             check_is_fitted(self)
-        shape = None
         where = X.device if isinstance(X, Tensor) else None
-        if getattr(X, "ndim", 2) == 4:
-            shape = tuple(int(v) for v in X.shape[1:])
-            X = X.reshape(len(X), -1)
+        X, shape = unrolled(X)
         if reset:
             self.schema_: Schema | None = None
-            self.shape_: Any = shape
-        elif shape != self.shape_:
-            what = (f"rows, not pictures {self.shape_}", f"pictures of shape {shape}")[shape is not None]
-            raise InputError(f"X holds {what}; {type(self).__name__} was fitted to {self.shape_ or 'rows of numbers'}")
+            self.shape_ = shape
+        else:
+            check_form(self, shape, self.shape_)
         if (reset and shape is None and is_table(X)) or self.schema_ is not None:
             return Given(self._open_table(X, weight), np.dtype(np.float64))
         source = self._rows(X, reset=reset, weight=weight, gaps=True, sparse=shape is None)
@@ -211,8 +207,7 @@ class CoderEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network)
         )
         self.gaps_ = bool(found.gaps.any())
         self.alike_ = self.shape_ is not None or one_range(found)
-        first = next(source.blocks(1)).numbers
-        pixels = self.shape_ is not None and isinstance(first, np.ndarray) and first.dtype == np.uint8
+        pixels = self.shape_ is not None and holds_bytes(source)
         self.shift_, self.scale_ = scaling(found, self.scale, self.shape_ is not None, pixels)
         self.mean_, self.low_, self.high_ = (
             (v - self.shift_) * self.scale_ for v in (found.mean, found.low, found.high)

@@ -16,7 +16,7 @@ from ..data.block import Block
 from ..data.memory import MemorySource
 from ..data.source import Source
 from ..data.table import Table
-from ..errors import ArgumentError
+from ..errors import ArgumentError, InputError
 from ..train import Batch, Batches, Blocks, Tensors, Training
 from ..train.rows import deal, permuted, tensor
 from ..typing import Array
@@ -30,6 +30,27 @@ class Given(NamedTuple):
     source: Source
     dtype: np.dtype[Any]  # of answers
     device: torch.device | None = None  # where answers go: a tensor's own, else arrays
+    shape: tuple[int, int, int] | None = None  # of pictures
+
+
+def unrolled(X: Any) -> tuple[Any, tuple[int, int, int] | None]:
+    """Pictures [n, c, h, w] as rows [n, chw], and their shape (c, h, w); rows as they are, and None.
+
+    >>> unrolled(np.zeros((5, 1, 2, 2)))[0].shape
+    (5, 4)
+    """
+    if getattr(X, "ndim", 2) != 4:
+        return X, None
+    c, h, w = map(int, X.shape[1:])
+    return X.reshape(len(X), -1), (c, h, w)
+
+
+def check_form(owner: object, shape: tuple[int, ...] | None, fitted: tuple[int, ...] | None) -> None:
+    """Raise ``InputError`` unless X is what ``owner`` was fitted to: rows (None), or pictures of that shape."""
+    if shape != fitted:
+        have = f"pictures of shape {shape}" if shape else "rows, not pictures"
+        want = f"pictures of shape {fitted}" if fitted else "rows"
+        raise InputError(f"X holds {have}; {type(owner).__name__} was fitted to {want}")
 
 
 def is_table(X: Any) -> bool:

@@ -58,6 +58,12 @@ def summarise(source: Source) -> Summary:
     return Summary(mean, np.where(constant, 1.0, sd), low, high, gaps)
 
 
+def holds_bytes(source: Source) -> bool:
+    """Whether the rows are of bytes, as the pixels of pictures are."""
+    first = next(source.blocks(1)).numbers
+    return isinstance(first, np.ndarray) and first.dtype == np.uint8
+
+
 def one_range(found: Summary) -> bool:
     """Whether the columns are all of one kind, like pixels: no gaps, one least value, and one greatest for most.
 
