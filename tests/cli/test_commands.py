@@ -20,7 +20,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import tacit
-from tacit.cli import fit as fit_commands
+from tacit.cli import fit, joint
 from tacit.cli.app import app
 
 PEOPLE = {"fit": "gmm", "table": "people.csv"}
@@ -319,10 +319,10 @@ def test_a_closed_pipe_is_quiet() -> None:
 @pytest.mark.parametrize(
     ("command", "estimator"),
     [
-        (fit_commands.kmeans, "KMeans"),
-        (fit_commands.pca, "PCA"),
-        (fit_commands.gmm, "GaussianMixture"),
-        (fit_commands.joint, "JointMixture"),
+        (fit.kmeans, "KMeans"),
+        (fit.pca, "PCA"),
+        (fit.gmm, "GaussianMixture"),
+        (joint.joint, "JointMixture"),
     ],
 )
 def test_options_are_parameters_with_the_same_defaults(command: Any, estimator: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import apply, explore, fit, language, query, words
+from . import apply, explore, fit, joint, language, networks, query, words
 from .console import Commands, out
 
 app = typer.Typer(
@@ -37,11 +37,16 @@ def tacit(
     """Learn from tables nobody labelled: explore one, or fit a model and ask it things."""
 
 
+fit.app.command("joint", epilog=joint.EXAMPLE)(joint.joint)
+for network in (networks.autoencoder, networks.rbm, networks.gan):
+    fit.app.command(network.__name__, epilog=networks.EXAMPLES[network.__name__])(network)
+fit.app.command("words", epilog=words.EXAMPLES["words"])(words.words)
+fit.app.command("language", epilog=language.EXAMPLE)(language.language)
+
 app.command("explore", epilog=explore.EXAMPLES)(explore.explore)
 app.command("samples")(explore.samples)
-fit.app.command(epilog="tacit fit language book.txt -o book.tacit --epochs 20")(language.language)
 app.add_typer(fit.app, name="fit")
 for command in (apply.predict, apply.transform, apply.score, apply.sample, apply.impute, apply.info):
     app.command(command.__name__, epilog=apply.EXAMPLES[command.__name__])(command)
 app.command("query", epilog=query.EXAMPLES)(query.query)
-app.command("similar", epilog=words.EXAMPLE)(words.similar)
+app.command("similar", epilog=words.EXAMPLES["similar"])(words.similar)

@@ -11,8 +11,9 @@ from rich.markup import escape
 
 from ..errors import InputError
 from . import tables
-from .console import AsJson, ModelPath, Output, TablePath, answers, load, out
-from .fit import describe, print_facts
+from .console import answers, load, out
+from .facts import describe, print_facts
+from .options import AsJson, ModelPath, Output, TablePath
 
 EXAMPLES = {
     "predict": "tacit predict wine.tacit sample:wine -o groups.csv --append",

@@ -1,4 +1,4 @@
-"""What the commands share: where they print, one line for an error, one for a notice, options that many have."""
+"""What the commands share: where they print, one line for an error, one for a notice, how far the work is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Any, TextIO
 
 import typer
 from rich.console import Console
@@ -19,27 +19,6 @@ from ..errors import InputError, TacitError
 
 out = Console(soft_wrap=True, emoji=False)
 err = Console(stderr=True, soft_wrap=True, emoji=False)
-
-TablePath = Annotated[
-    str,
-    typer.Argument(
-        metavar="TABLE", help="A file (.csv .parquet .xlsx .jsonl .npy .npz), a folder of .parquet, or sample:NAME."
-    ),
-]
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="A model written by [bold]tacit fit[/bold].")]
-Types = Annotated[
-    str | None, typer.Option("--types", metavar="COLUMN=KIND,...", help="Overrule kinds: age=number,zip=category.")
-]
-Output = Annotated[
-    Path | None,
-    typer.Option("-o", "--output", metavar="FILE", help="A .csv or .parquet file; CSV to stdout if absent."),
-]
-Scheduler = Annotated[
-    str | None,
-    typer.Option("--scheduler", metavar="tcp://HOST:PORT", help="A Dask scheduler, whose workers read the table."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON to stdout.")]
-Seed = Annotated[int, typer.Option("--seed", "--random-state", min=0, help="Seed of every random choice.")]
 
 VERBS = ("predict", "transform", "score", "sample", "impute", "query")
 

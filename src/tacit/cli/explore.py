@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from ..errors import DataNotice
 from . import tables
-from .console import Scheduler, Seed, TablePath, Types, fail, out, progress
+from .console import fail, out, progress
+from .options import Scheduler, Seed, TablePath, Types
+
+if TYPE_CHECKING:
+    from ..exploration import Exploration
+    from ..findings.pictures import PictureExploration
 
 EXAMPLES = "tacit explore people.csv -o people.html --types age=number,zip=category --no-rows"
 _SAY = {
@@ -74,13 +79,7 @@ def explore(
                 )
             with whole(output) as path:
                 found.save(path)
-    if as_json:
-        print(found.json())
-        return
-    out.print(f"[bold]{escape(found.findings['headline'])}[/]", highlight=False)
-    for line in found.findings["summary"]:
-        out.print(f"  {escape(line)}", highlight=False)
-    out.print(f"The page: {escape(str(output.resolve()))}", highlight=False)
+    _tell(found, output, as_json)
 
 
 def _pictures(path: str, output: Path, seed: int, as_json: bool) -> None:
@@ -93,6 +92,11 @@ def _pictures(path: str, output: Path, seed: int, as_json: bool) -> None:
         found = explore_pictures(path, random_state=seed, progress=tell)
         with whole(output) as page:
             found.save(page)
+    _tell(found, output, as_json)
+
+
+def _tell(found: Exploration | PictureExploration, output: Path, as_json: bool) -> None:
+    """What the page says, in a few lines."""
     if as_json:
         print(found.json())
         return

@@ -11,8 +11,10 @@ from rich.markup import escape
 
 from ..errors import InputError
 from . import tables
-from .console import AsJson, Seed, out
-from .fit import DEFAULT_FILE, Device, KeptIn, ModelFile
+from .console import out
+from .options import DEFAULT_FILE, AsJson, Checkpoint, Device, ModelFile, Seed, TimeLimit
+
+EXAMPLE = "tacit fit language book.txt -o book.tacit --epochs 20"
 
 
 class Kind(StrEnum):
@@ -45,8 +47,8 @@ def language(
     context: Annotated[int, typer.Option(min=2, help="Tokens that the transformer looks back.")] = 256,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the text.")] = 5,
     learning_rate: Annotated[float, typer.Option(help="Warms up, then falls to 0 as a cosine.")] = 0.01,
-    time_limit: Annotated[float | None, typer.Option(min=0, help="Most seconds of training.")] = None,
-    checkpoint: KeptIn = None,
+    time_limit: TimeLimit = None,
+    checkpoint: Checkpoint = None,
     device: Device = "auto",
     seed: Seed = 0,
     as_json: AsJson = False,

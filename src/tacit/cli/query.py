@@ -9,7 +9,8 @@ import typer
 from rich.markup import escape
 
 from . import tables
-from .console import AsJson, ModelPath, Output, load, out
+from .console import load, out
+from .options import AsJson, ModelPath, Output
 
 if TYPE_CHECKING:
     from ..mixture.answer import Answer

@@ -49,13 +49,18 @@ def numbers(table: Table) -> Table:
 
 def _numeric(columns: Sequence[Any]) -> tuple[Any, ...]:
     numeric = tuple(c for c in columns if c.kind.numeric)
-    left = ", ".join(f"{c.name} ({c.kind})" for c in columns if c not in numeric)
-    if not numeric:
-        raise InputError(f"this model learns from numbers, and the table has none: {left}")
-    if left:
-        message = f"this model learns from numbers; left out: {left} (overrule with --types, or: tacit fit joint)"
-        warnings.warn(message, DataNotice, stacklevel=2)
+    left = [f"{c.name} ({c.kind})" for c in columns if c not in numeric]
+    _tell_left_out(left, len(numeric), " (overrule with --types, or: tacit fit joint)")
     return numeric
+
+
+def _tell_left_out(left: Sequence[str], kept: int, advice: str = "") -> None:
+    """The notice of columns that hold no numbers; an error where no column is kept."""
+    if not kept:
+        raise InputError(f"this model learns from numbers, and the table has none: {', '.join(left)}")
+    if left:
+        message = f"this model learns from numbers; left out: {', '.join(left)}{advice}"
+        warnings.warn(message, DataNotice, stacklevel=3)
 
 
 def frame(table: Table) -> pa.Table:
@@ -102,11 +107,7 @@ def on_cluster(path: str, address: str, numbers: bool) -> Iterator[Any]:
         frame = read(files)
         if numbers:
             kept = [str(c) for c in frame.columns if frame.dtypes[c].kind in "biuf"]
-            left = ", ".join(str(c) for c in frame.columns if str(c) not in kept)
-            if not kept:
-                raise InputError(f"this model learns from numbers, and the table has none: {left}")
-            if left:
-                warnings.warn(f"this model learns from numbers; left out: {left}", DataNotice, stacklevel=2)
+            _tell_left_out([str(c) for c in frame.columns if str(c) not in kept], len(kept))
             frame = frame[kept]
         yield frame
 

@@ -10,10 +10,13 @@ import typer
 from rich.markup import escape
 
 from . import tables
-from .console import AsJson, ModelPath, Seed, load, out
-from .fit import DEFAULT_FILE, KeptIn, ModelFile, app
+from .console import load, out
+from .options import DEFAULT_FILE, AsJson, Checkpoint, ModelFile, ModelPath, Seed
 
-EXAMPLE = "tacit similar words.tacit king queen"
+EXAMPLES = {
+    "words": "tacit fit words text.txt -o words.tacit --vectors vectors.txt",
+    "similar": "tacit similar words.tacit king queen",
+}
 
 
 class Predicting(StrEnum):
@@ -23,7 +26,6 @@ class Predicting(StrEnum):
     cbow = "cbow"
 
 
-@app.command(epilog="tacit fit words text.txt -o words.tacit --vectors vectors.txt")
 def words(
     text: Annotated[Path, typer.Argument(metavar="TEXT", help="A sentence in each line; .gz, .xz, .bz2 too.")],
     output: ModelFile = DEFAULT_FILE,
@@ -37,7 +39,7 @@ def words(
     min_count: Annotated[int, typer.Option(min=1, help="Words that come less often are left out.")] = 5,
     ngrams: Annotated[bool, typer.Option("--ngrams", help="Vectors of n-grams of 3 to 6 characters too.")] = False,
     epochs: Annotated[int, typer.Option(min=0, help="Passes over the text.")] = 5,
-    checkpoint: KeptIn = None,
+    checkpoint: Checkpoint = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
