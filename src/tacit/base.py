@@ -107,3 +107,9 @@ def check_choice(owner: object, name: str, choices: Iterable[object]) -> None:
             f"The {name!r} parameter of {type(owner).__name__} must be one of "
             f"{', '.join(map(repr, allowed))}. Got {value!r} instead."
         )
+
+
+def check_n_samples(n: int) -> None:
+    """At least one sample must be asked for; scikit-learn's phrase otherwise."""
+    if n < 1:
+        raise ArgumentError(f"Invalid value for 'n_samples': {n}. The sampling requires at least one sample.")

@@ -13,11 +13,12 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from ..base import check_choice, check_number
+from ..base import check_choice, check_n_samples, check_number
 from ..data.source import Source
 from ..errors import ArgumentError, InputError
 from ..neural.fitting import Plan, make_plan
 from ..neural.inputs import Inputs, Layout
+from ..neural.labels import check_length
 from ..neural.network import Network
 from ..neural.rows import Given, as_batch, check_form, is_table, training_rows, unrolled
 from ..neural.scale import holds_bytes, one_range, summarise
@@ -58,10 +59,7 @@ class Adversarial(Network):
         the label of a conditional model, or one for each row; labels as frequent as in ``fit`` if None.
         """
         check_is_fitted(self)
-        if n_samples < 1:
-            raise ArgumentError(
-                f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one sample."
-            )
+        check_n_samples(n_samples)
         if truncation is not None and not truncation > 0:
             raise ArgumentError(
                 f"truncation must be a float in the range (0, inf) or None. Got {truncation!r} instead."
@@ -234,8 +232,8 @@ class Adversarial(Network):
                     f"Found array with {source.shape[0]} sample(s) (shape={source.shape}) while a minimum of {least} "
                     f"is required by {type(self).__name__}: so few rows say nothing of a distribution."
                 )
-            if labels is not None and len(labels) != source.shape[0]:
-                raise InputError(f"y has {len(labels)} labels, but X has {source.shape[0]} rows")
+            if labels is not None:
+                check_length(labels, source.shape[0])
         return Given(source, next(source.blocks(1)).dtype, where, shape)
 
     def _learn_scale(self, source: Source, shape: tuple[int, int, int] | None) -> None:

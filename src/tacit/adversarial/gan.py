@@ -8,12 +8,10 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
 from torch import Tensor, nn
 
-from ..errors import ArgumentError, InputError
-from ..typing import Array
+from ..errors import ArgumentError
+from ..neural.labels import read_labels
 from .base import Adversarial
 from .networks import Flat, discriminator, generator
 from .packs import Packed
@@ -130,7 +128,7 @@ class ConditionalGAN(Adversarial):
         """Learn from rows X [n, d] or pictures [n, c, h, w] and their labels y [n]; else as ``GAN.fit``."""
         if self._game().pack > 1:
             raise ArgumentError("Game(pack=...) shows D rows of one distribution side by side: not with labels")
-        labels = check_labels(self, y)
+        labels = read_labels(self, y)
         self.classes_, at, counts = np.unique(labels, return_inverse=True, return_counts=True)
         self.class_frequency_ = counts / counts.sum()
         return self._fit(X, sample_weight, at, checkpoint)
@@ -160,15 +158,3 @@ class ConditionalGAN(Adversarial):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
-
-
-def check_labels(owner: Any, y: Any) -> Array:
-    """Labels y [n] of classes, without gaps."""
-    if y is None:
-        raise InputError(f"{type(owner).__name__} requires y to be passed, but the target y is None")
-    found: Array = column_or_1d(y, warn=True)
-    if found.dtype.kind == "f" and not np.isfinite(found).all():
-        row = int(np.flatnonzero(~np.isfinite(found))[0])
-        raise InputError(f"Input y contains {'NaN' if np.isnan(found[row]) else 'infinity'}, in row {row}.")
-    check_classification_targets(found)
-    return found

@@ -11,14 +11,14 @@ import torch
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 from sklearn.base import ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..base import check_choice, check_number
 from ..errors import ArgumentError, InputError
 from ..neural.fitting import make_plan, run_stage
+from ..neural.labels import check_length, read_labels
 from ..neural.network import Network
 from ..train.device import find_device
 from ..train.rows import deal, permuted
@@ -26,7 +26,7 @@ from ..train.state import seeded
 from ..typing import Array, Doubles
 from .descent import adamw, filled
 from .model import LanguageModel
-from .texts import read_texts
+from .texts import read_texts, text_tags
 from .tokens import END
 from .transformer import Transformer
 
@@ -205,14 +205,8 @@ class TextClassifier(ClassifierMixin, Network):  # type: ignore[misc]
 
     def _labels(self, y: Any, n: int) -> Array:
         """y as class numbers [n]."""
-        if y is None:
-            raise InputError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None: a label for each text"
-            )
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        if len(y) != n:
-            raise InputError(f"y has {len(y)} labels, but X has {n} texts")
+        y = read_labels(self, y)
+        check_length(y, n, "texts")
         self.classes_, at = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise InputError(f"y holds one class, {self.classes_[0]!r}: there is nothing to tell apart")
@@ -229,11 +223,7 @@ class TextClassifier(ClassifierMixin, Network):  # type: ignore[misc]
             raise ArgumentError(f"init must be a fitted LanguageModel. Got {self.init!r} instead.")
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.one_d_array = True
-        tags.input_tags.string = True
-        return tags
+        return text_tags(super().__sklearn_tags__())
 
 
 def softmax_regression(x: Doubles, y: Array, classes: int, penalty: float) -> tuple[Doubles, Doubles]:

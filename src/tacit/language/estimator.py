@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import Estimator, check_choice, check_number
+from ..base import Estimator, check_choice, check_n_samples, check_number
 from ..errors import ArgumentError, InputError
 from ..rng import generator
 from ..typing import Array, Doubles, Seed
-from .texts import read_texts
+from .texts import read_texts, text_tags
 from .tokens import END, BytePairs, Characters, Tokens
 
 
@@ -91,11 +91,7 @@ class TextModel(Estimator):
         return [prompt + self.tokens_.decode(row) for row in ids[:, len(start) :].tolist()]
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.input_tags.one_d_array = True
-        tags.input_tags.string = True
-        return tags
+        return text_tags(super().__sklearn_tags__())
 
     # What a final class says.
 
@@ -139,10 +135,7 @@ class _Drawing:
 
     def check(self) -> None:
         """The values."""
-        if self.n_samples < 1:
-            raise ArgumentError(
-                f"Invalid value for 'n_samples': {self.n_samples}. The sampling requires at least one sample."
-            )
+        check_n_samples(self.n_samples)
         if not 0 <= self.temperature < np.inf:
             raise ArgumentError(f"temperature must be a float in the range [0, inf). Got {self.temperature!r} instead.")
         if not 0 < self.top_p <= 1:

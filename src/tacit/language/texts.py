@@ -32,6 +32,14 @@ def read_texts(X: Any) -> list[str]:
     return texts
 
 
+def text_tags(tags: Any) -> Any:
+    """scikit-learn's tags of an estimator whose X is texts."""
+    tags.input_tags.two_d_array = False
+    tags.input_tags.one_d_array = True
+    tags.input_tags.string = True
+    return tags
+
+
 def _file(path: Path) -> str:
     try:
         return _decoded(path.read_bytes(), str(path))

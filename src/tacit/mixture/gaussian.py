@@ -14,7 +14,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from .. import kernels
-from ..base import Estimator, check_choice, check_number
+from ..base import Estimator, check_choice, check_n_samples, check_number
 from ..cluster.kmeans import KMeans
 from ..cluster.seeding import plus_plus, random_rows
 from ..data.block import Block
@@ -376,10 +376,7 @@ class GaussianMixture(DensityMixin, Estimator):  # type: ignore[misc]
     def sample(self, n_samples: int = 1) -> tuple[Doubles, Array]:
         """Rows drawn from p(x) [n, d], in the order of their components, and the components [n]."""
         check_is_fitted(self)
-        if n_samples < 1:
-            raise ArgumentError(
-                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample."
-            )
+        check_n_samples(n_samples)
         rng = generator(self.random_state)
         z = np.repeat(np.arange(len(self.weights_)), rng.multinomial(n_samples, self.weights_ / self.weights_.sum()))
         out = Cells(np.empty((n_samples, self.means_.shape[1])), np.empty((n_samples, 0), dtype=np.int32))

@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from sklearn.base import DensityMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ..base import Estimator
+from ..base import Estimator, check_n_samples
 from ..data.block import Block
 from ..data.memory import MemorySource
 from ..data.parts import in_parts
@@ -85,10 +85,7 @@ class TableMixture(DensityMixin, Estimator):  # type: ignore[misc]
     def sample(self, n_samples: int = 1) -> Any:
         """New rows: a ``pyarrow.Table`` of the columns that were learned from; an array if ``fit`` was given one."""
         check_is_fitted(self)
-        if n_samples < 1:
-            raise ArgumentError(
-                f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one sample."
-            )
+        check_n_samples(n_samples)
         rng = generator(self.random_state)
         z = rng.choice(len(self.part_weights_), n_samples, p=self.part_weights_)
         cells = self._layout.blank(n_samples)

@@ -10,13 +10,12 @@ from typing import Any, Self
 import numpy as np
 import torch
 from sklearn.base import ClassifierMixin, clone
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..base import check_choice
-from ..errors import ArgumentError, InputError
+from ..errors import ArgumentError
 from ..train import Batch
 from ..train.device import find_device
 from ..train.state import seeded
@@ -25,6 +24,7 @@ from .coder import Coder, dtype_of, weighted_mean
 from .corruption import Corrupt, check_corruption, corruption
 from .estimator import CoderEstimator
 from .fitting import make_plan, run_stage
+from .labels import check_length, read_labels
 from .network import Network
 from .rows import training_rows
 
@@ -75,7 +75,9 @@ class NetworkClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         fresh = not hasattr(self.init, "coder_")
         model: CoderEstimator = clone(self.init) if fresh else copy.deepcopy(self.init)
         given = model._begin(X, sample_weight) if fresh else model._open(X, reset=False, weight=sample_weight)
-        labels = self._labels(y, given.source.shape[0])
+        labels = read_labels(self, y)
+        check_length(labels, given.source.shape[0])
+        self.classes_, at = np.unique(labels, return_inverse=True)
         plan = make_plan(self, checkpoint, device, layout=str(model.layout_), classes=len(self.classes_))
         with seeded(plan.seed, device):
             if fresh or not self.pretrained:
@@ -83,7 +85,7 @@ class NetworkClassifier(ClassifierMixin, Network):  # type: ignore[misc]
             model.coder_.to(device)
             self.model_ = model
             self.head_ = self._untrained()[0]
-            rows, held = training_rows(given.source, device, plan.training, plan.seed, labels)
+            rows, held = training_rows(given.source, device, plan.training, plan.seed, at)
             corrupt = None
             if self.corruption is not None:
                 corrupt = corruption(self.corruption, float(self.level), model.low_, model.high_)
@@ -112,23 +114,6 @@ class NetworkClassifier(ClassifierMixin, Network):  # type: ignore[misc]
 
         out: Floats = self.model_._answers(X, probabilities)
         return out
-
-    def _labels(self, y: Any, n: int) -> Array:
-        """y as class numbers [n]."""
-        if y is None:
-            raise InputError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None: a label for each row"
-            )
-        y = column_or_1d(y, warn=True)
-        if y.dtype.kind == "f" and not np.isfinite(y).all():
-            row = int(np.flatnonzero(~np.isfinite(y))[0])
-            raise InputError(f"Input y contains {'NaN' if np.isnan(y[row]) else 'infinity'}, in row {row}.")
-        check_classification_targets(y)
-        if len(y) != n:
-            raise InputError(f"y has {len(y)} labels, but X has {n} rows")
-        labels: Array = y
-        self.classes_, at = np.unique(labels, return_inverse=True)
-        return at
 
     def _check(self) -> None:
         super()._check()

@@ -13,7 +13,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from ..base import check_choice, check_number
+from ..base import check_choice, check_n_samples, check_number
 from ..data.block import Block
 from ..data.memory import MemorySource
 from ..data.source import Source
@@ -194,10 +194,7 @@ class VAE(Classifiable, CoderEstimator):
         mean: a draw of black and white would not be like the rows.
         """
         check_is_fitted(self)
-        if n_samples < 1:
-            raise ArgumentError(
-                f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one sample."
-            )
+        check_n_samples(n_samples)
         mean = self.grey_ if mean is None else mean
         rng, d = generator(self.random_state), self.layout_.d
         z = torch.from_numpy(rng.standard_normal((n_samples, self.code_size_), dtype=np.float32))
