@@ -134,27 +134,7 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
         for run in range(runs):
             if best is not None and long.over:
                 break
-            params = self._checked(start(rng), d)
-            model: Any = self._model(lloyd, source)
-            if self.verbose:
-                print("Initialization complete")
-            fit = em(
-                model,
-                source,
-                params,
-                tol=0,
-                max_iter=self.max_iter,
-                rng=rng,
-                trace=self.trace,
-                on_pass=self._say if self.verbose else None,
-                **long.options(run),
-            )
-            if isinstance(model, Pruned) and model.state.kept is not None:
-                cost = source.reduce(partial(model.cost, fit.params), merge=float.__add__)
-                fit = fit._replace(stats=fit.stats._replace(objective=-cost))
-            if self.verbose and fit.converged:
-                why = f"center shift is within tolerance {lloyd.tol}" if lloyd.tol > 0 else "strict convergence"
-                print(f"Converged at iteration {fit.n_iter}: {why}.")
+            fit = self._climb(lloyd, source, self._checked(start(rng), d), rng, long.options(run))
             # better by more than rounding: of runs that end alike, the first
             if best is None or fit.objective > best.objective * (1 - 1e-10):
                 best = fit
@@ -176,6 +156,32 @@ class KMeans(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Es
                 stacklevel=2,
             )
         return self
+
+    def _climb(
+        self, lloyd: Lloyd, source: Source, centers: Doubles, rng: np.random.Generator, options: dict[str, Any]
+    ) -> Fit[Doubles]:
+        """One run from these centres."""
+        model: Any = self._model(lloyd, source)
+        if self.verbose:
+            print("Initialization complete")
+        fit = em(
+            model,
+            source,
+            centers,
+            tol=0,
+            max_iter=self.max_iter,
+            rng=rng,
+            trace=self.trace,
+            on_pass=self._say if self.verbose else None,
+            **options,
+        )
+        if isinstance(model, Pruned) and model.state.kept is not None:
+            cost = source.reduce(partial(model.cost, fit.params), merge=float.__add__)
+            fit = fit._replace(stats=fit.stats._replace(objective=-cost))
+        if self.verbose and fit.converged:
+            why = f"center shift is within tolerance {lloyd.tol}" if lloyd.tol > 0 else "strict convergence"
+            print(f"Converged at iteration {fit.n_iter}: {why}.")
+        return fit
 
     def predict(self, X: Any) -> Array:
         """The nearest centre of each row."""

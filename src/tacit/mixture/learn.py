@@ -26,9 +26,7 @@ from .unite import unite
 SEARCHED = 8192  # rows on which the number of components is sought
 GROWN = 65_536  # rows on which a density is grown
 LAST = 10  # steps of EM on all rows after a density was grown on some of them
-
 WORTH = 3  # products that a tree has about as many parameters as
-
 STARTED = 15  # steps of EM with which further starts begin
 
 Tell = Callable[[str, int, int], None]

@@ -23,55 +23,78 @@ from .grammar import Question, Term
 def one(question: Question, conditional: Given) -> Answer:
     """The answer to one question."""
     words = _words(question)
-    common: dict[str, Any] = {"question": question.text, "log_evidence": float(conditional.log_evidence[0])}
-    notes = _notes(question)
+    log_evidence = float(conditional.log_evidence[0])
+    common: dict[str, Any] = {"question": question.text, "log_evidence": log_evidence, "notes": _notes(question)}
     verb, targets = question.verb, question.targets
     if verb == "p":
         fixed, free = _targets(question)
         if free:
-            return _distribution(question, conditional, fixed, free, words, notes, common)
-        log_p = float(conditional.log_probability(fixed)[0])
-        density = conditional.density(fixed)
-        if density:
-            notes += (_per_unit(question),)
-        kind = "density" if density else "probability"
-        return Answer(
-            words=f"the density where {words}" if density else f"the probability that {words}",
-            kind=kind,
-            value=_exp(log_p),
-            log_value=log_p,
-            notes=notes,
-            **common,
-        )
+            return _distribution(question, conditional, fixed, free, words, common)
+        return _probability(question, conditional, fixed, words, common)
     if verb == "argmax":
-        return _most_likely(question, conditional, words, notes, common)
+        return _most_likely(question, conditional, words, common)
     if verb == "MI":
-        return _information(question, conditional, words, notes, common)
+        return _information(question, conditional, words, common)
     variable = _only(question)
     if verb in ("E", "Var", "sd"):
-        mean, variance = (float(v[0]) for v in _moments(variable, conditional))
-        sd = math.sqrt(variance)
-        value: Any = {"E": mean, "Var": variance, "sd": sd}[verb]
-        kind = {"E": "expectation", "Var": "variance", "sd": "standard deviation"}[verb]
-        name = {"E": "mean", "Var": "variance", "sd": "standard deviation"}[verb]
-        date = variable.schema.kind == "datetime"
-        shown = variable.show(mean) if date and verb == "E" else ""
-        table: dict[str, list[Any]] = {"mean": [shown or mean], "sd": [f"{show(sd)} days" if date else sd]}
-        return Answer(
-            words=f"the {name} of {words}", kind=kind, value=value, table=table, notes=notes, shown=shown, **common
-        )
+        return _moment(verb, variable, conditional, words, common)
     if not variable.numeric:
         _refuse(
             question, targets[0], f"{variable.name} is a category and has no {verb}; ask p({variable.name}) or argmax"
         )
+    return _quantile(question, variable, conditional, words, common)
+
+
+def _probability(
+    question: Question,
+    conditional: Given,
+    fixed: dict[str, Said],
+    words: str,
+    common: dict[str, Any],
+) -> Answer:
+    """p(what is fixed | E), or its density."""
+    log_p = float(conditional.log_probability(fixed)[0])
+    density = conditional.density(fixed)
+    if density:
+        common["notes"] += (_per_unit(question),)
+    return Answer(
+        words=f"the density where {words}" if density else f"the probability that {words}",
+        kind="density" if density else "probability",
+        value=_exp(log_p),
+        log_value=log_p,
+        **common,
+    )
+
+
+def _moment(verb: str, variable: Variable, conditional: Given, words: str, common: dict[str, Any]) -> Answer:
+    """E[x | E], Var[x | E] or its root."""
+    mean, variance = (float(v[0]) for v in _moments(variable, conditional))
+    sd = math.sqrt(variance)
+    value, name, kind = {
+        "E": (mean, "mean", "expectation"),
+        "Var": (variance, "variance", "variance"),
+        "sd": (sd, "standard deviation", "standard deviation"),
+    }[verb]
+    date = variable.schema.kind == "datetime"
+    shown = variable.show(mean) if date and verb == "E" else ""
+    table: dict[str, list[Any]] = {"mean": [shown or mean], "sd": [f"{show(sd)} days" if date else sd]}
+    return Answer(words=f"the {name} of {words}", kind=kind, value=value, table=table, shown=shown, **common)
+
+
+def _quantile(
+    question: Question,
+    variable: Variable,
+    conditional: Given,
+    words: str,
+    common: dict[str, Any],
+) -> Answer:
+    """The median of a number, or the quantiles that were asked for."""
     marginal = conditional.marginal(variable.name)
     levels = question.quantiles or (0.5,)
     found = {q: float(marginal.quantile(q)[0]) for q in levels}
-    if verb == "median":
+    if question.verb == "median":
         shown = variable.show(found[0.5])
-        return Answer(
-            words=f"the median of {words}", kind="quantile", value=found[0.5], notes=notes, shown=shown, **common
-        )
+        return Answer(words=f"the median of {words}", kind="quantile", value=found[0.5], shown=shown, **common)
     value = found[levels[0]] if len(levels) == 1 else found
     said = ", ".join(f"{q:g}" for q in levels)
     return Answer(
@@ -80,7 +103,6 @@ def one(question: Question, conditional: Given) -> Answer:
         value=value,
         table={"share": list(found), variable.name: [variable.show(x) for x in found.values()]},
         shown=", ".join(variable.show(x) for x in found.values()),
-        notes=notes,
         **common,
     )
 
@@ -91,7 +113,6 @@ def _distribution(
     fixed: dict[str, Said],
     free: list[Variable],
     words: str,
-    notes: tuple[str, ...],
     common: dict[str, Any],
 ) -> Answer:
     """p(every level of what is free, and what is fixed | E)."""
@@ -105,9 +126,7 @@ def _distribution(
     table: dict[str, list[Any]] = {v.name: [labels[i][j] for i in order] for j, v in enumerate(free)}
     table["p"] = [flat[i] for i in order]
     value = {labels[i][0] if len(free) == 1 else labels[i]: flat[i] for i in order}
-    return Answer(
-        words=f"the distribution of {words}", kind="distribution", value=value, table=table, notes=notes, **common
-    )
+    return Answer(words=f"the distribution of {words}", kind="distribution", value=value, table=table, **common)
 
 
 def _cells(variable: Variable, conditional: Given) -> list[Cell]:
@@ -116,9 +135,7 @@ def _cells(variable: Variable, conditional: Given) -> list[Cell]:
     return bins(variable, conditional)
 
 
-def _most_likely(
-    question: Question, conditional: Given, words: str, notes: tuple[str, ...], common: dict[str, Any]
-) -> Answer:
+def _most_likely(question: Question, conditional: Given, words: str, common: dict[str, Any]) -> Answer:
     fixed, free = _targets(question)
     if fixed:
         term = next(t for t in question.targets if t.said is not None)
@@ -129,16 +146,14 @@ def _most_likely(
         mode = conditional.marginal(variable.name).mode()
         log_p = float(mode.log_p[0])
         if mode.density:
-            notes += (f"the peak of a density, per unit of {variable.name}",)
+            common["notes"] += (f"the peak of a density, per unit of {variable.name}",)
         kind, best = "most likely", float(mode.value[0])
         table: dict[str, list[Any]] = {
             variable.name: [variable.show(best)],
             "density" if mode.density else "p": [_exp(log_p)],
         }
         shown = variable.show(best)
-        return Answer(
-            words=words, kind=kind, value=best, log_value=log_p, table=table, notes=notes, shown=shown, **common
-        )
+        return Answer(words=words, kind=kind, value=best, log_value=log_p, table=table, shown=shown, **common)
     for variable, term in zip(free, question.targets):
         if variable.numeric:
             _refuse(question, term, f"the most likely combination is of categories, and {variable.name} is a number")
@@ -148,14 +163,10 @@ def _most_likely(
     value: Any = best_levels[0] if len(free) == 1 else tuple(best_levels)
     top = float(p[at])
     table = {v.name: [level] for v, level in zip(free, best_levels)} | {"p": [top]}
-    return Answer(
-        words=words, kind="most likely", value=value, log_value=math.log(top), table=table, notes=notes, **common
-    )
+    return Answer(words=words, kind="most likely", value=value, log_value=math.log(top), table=table, **common)
 
 
-def _information(
-    question: Question, conditional: Given, words: str, notes: tuple[str, ...], common: dict[str, Any]
-) -> Answer:
+def _information(question: Question, conditional: Given, words: str, common: dict[str, Any]) -> Answer:
     fixed, free = _targets(question)
     if fixed or len(question.targets) != 2:
         _refuse(question, question.targets[-1], "mutual information is of two columns: MI(a; b), or MI(a; b | c=...)")
@@ -171,7 +182,7 @@ def _information(
         if len(given) == 1
         else (f"the mutual information of {given[0]} among rows where {given[1]}")
     )
-    return Answer(words=said_so, kind="information", value=found.nats, table=table, notes=notes, **common)
+    return Answer(words=said_so, kind="information", value=found.nats, table=table, **common)
 
 
 def _moments(variable: Variable, conditional: Given) -> tuple[Doubles, Doubles]:
