@@ -53,6 +53,12 @@ def test_hidden_cells(script, tmp_path, shared_data):
     assert 0.8 < ours["cover"] < 0.98
 
 
+def test_the_density_that_explore_grows(script, tmp_path, shared_data):
+    found = run(script("explored"), tmp_path, "--data", str(shared_data))["credit_g"]
+    assert found["auto"]["dependence"] in ("independent", "tree")
+    assert found["auto"]["held_out"] > found["independent"]["held_out"] - 0.1
+
+
 def test_synthetic_rows(script, tmp_path, shared_data):
     found = run(script("adult_synthesis"), tmp_path, "--data", str(shared_data))
     assert found["tacit"]["accuracy"] > 0.75
