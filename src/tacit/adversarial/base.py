@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..base import check_choice, check_n_samples, check_number
 from ..data.source import Source
 from ..errors import ArgumentError, InputError
+from ..neural.architecture import check_widths
 from ..neural.fitting import Plan, make_plan
 from ..neural.inputs import Inputs, Layout
 from ..neural.labels import check_length
@@ -198,13 +199,7 @@ class Adversarial(Network):
         super()._check()
         check_number(self, "latent_dim", integer=True, low=1, choices=["auto"])
         check_choice(self, "convolutional", ["auto", True, False])
-        sizes = self.hidden_sizes
-        whole = isinstance(sizes, list | tuple) and len(sizes) > 0
-        if sizes != "auto" and not (whole and all(isinstance(w, int | np.integer) and w >= 1 for w in sizes)):
-            raise ArgumentError(
-                f"The 'hidden_sizes' parameter of {type(self).__name__} must be 'auto' or a tuple of widths >= 1, from "
-                f"the rows on, such as (256, 128). Got {sizes!r} instead."
-            )
+        check_widths(self, "from the rows on, such as (256, 128)")
         if self.game is not None and not isinstance(self.game, Game):
             raise ArgumentError(f"game must be a tacit.Game. Got {self.game!r} instead.")
         if self.training is not None and self.training.early_stopping:

@@ -16,7 +16,7 @@ from ..errors import ArgumentError, InputError
 from ..neural.fitting import Plan
 from ..train import Batch, Batches, Run
 from .base import Adversarial
-from .networks import leaky
+from .networks import leaky, normalise
 from .packs import Packed
 
 
@@ -74,9 +74,7 @@ class GrowingDiscriminator(Growing):
         )
         self.head = nn.Linear(channels[-1] * (h >> last) * (w >> last), 1)
         if spectral:
-            for module in list(self.modules()):
-                if isinstance(module, nn.Linear | nn.Conv2d):
-                    nn.utils.parametrizations.spectral_norm(module)
+            normalise(self)
 
     def forward(self, x: Tensor) -> Tensor:
         last = len(self.blocks) - 1

@@ -64,6 +64,13 @@ class Flat(nn.Module):
         return out.flatten()
 
 
+def normalise(d: nn.Module) -> None:
+    """Each map in D divided by its largest singular value (Miyato et al. 2018)."""
+    for module in list(d.modules()):
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            nn.utils.parametrizations.spectral_norm(module)
+
+
 def generator(
     layout: Layout, latent: int, sizes: Sequence[int], convolves: bool, bounded: bool, classes: int
 ) -> Generator:
@@ -90,9 +97,7 @@ def discriminator(
         body: list[nn.Module] = [Dense((pack * layout.d, *sizes), leaky, leaky)]
         d = Discriminator(nn.Sequential(nn.Flatten(), *body), sizes[-1], classes)
     if spectral:
-        for module in list(d.modules()):
-            if isinstance(module, nn.Linear | nn.Conv2d):
-                nn.utils.parametrizations.spectral_norm(module)
+        normalise(d)
     return d if pack == 1 else Packed(d, pack)
 
 

@@ -214,7 +214,7 @@ class CloudColumn(ColumnDistribution):
     continuous = True
 
     @property
-    def K(self) -> int:  # type: ignore[override]
+    def K(self) -> int:
         return int(self.mu.shape[1])
 
     @cached_property

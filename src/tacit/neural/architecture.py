@@ -17,16 +17,16 @@ from .inputs import Layout
 from .nets import Activation, ConvDecoder, ConvEncoder, Dense, Tied
 
 
-def check_widths(owner: Any) -> None:
-    """``owner.hidden_sizes`` must be "auto" or some widths."""
+def check_widths(owner: Any, order: str = "the code last, such as (512, 256, 32)") -> None:
+    """``owner.hidden_sizes`` must be "auto" or some widths, in an order that the error says."""
     sizes = owner.hidden_sizes
     if isinstance(sizes, str) and sizes == "auto":
         return
     whole = isinstance(sizes, list | tuple) and len(sizes) > 0
     if not (whole and all(isinstance(w, int | np.integer) and not isinstance(w, bool) and w >= 1 for w in sizes)):
         raise ArgumentError(
-            f"The 'hidden_sizes' parameter of {type(owner).__name__} must be 'auto' or a tuple of widths >= 1, the "
-            f"code last, such as (512, 256, 32). Got {sizes!r} instead."
+            f"The 'hidden_sizes' parameter of {type(owner).__name__} must be 'auto' or a tuple of widths >= 1, "
+            f"{order}. Got {sizes!r} instead."
         )
 
 

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ..train import Batch
+from .corruption import Corrupt
 from .inputs import Cells, Inputs, Judge
-
-Corruption = Callable[[Cells], Cells]
 
 
 class Coder(nn.Module):
@@ -37,7 +36,7 @@ class Coder(nn.Module):
 class Reconstruction(nn.Module):
     """The mean over a batch of L(decode(encode(corrupted x)), x), weighted."""
 
-    def __init__(self, coder: Coder, judge: Judge, gaps: bool, corrupt: Corruption | None = None) -> None:
+    def __init__(self, coder: Coder, judge: Judge, gaps: bool, corrupt: Corrupt | None = None) -> None:
         super().__init__()
         self.coder = coder
         self.judge = judge

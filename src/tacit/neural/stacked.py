@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from ..base import check_number
 from ..errors import ArgumentError
 from ..train import Batch, Batches, Run
-from .coder import Coder, Corruption, dtype_of, weighted_mean
-from .corruption import check_corruption, corruption
+from .coder import Coder, dtype_of, weighted_mean
+from .corruption import Corrupt, check_corruption, corruption
 from .fitting import Plan, run_stage
 from .inputs import Cells, Judge
 from .nets import Dense
@@ -65,7 +65,7 @@ class StackedAutoencoder(Reconstructing):
         check_number(self, "pretrain_epochs", integer=True, low=1, choices=["auto"])
 
     def _layers(self) -> list[tuple[Any, float]]:
-        """Corruption and level of each layer."""
+        """Corrupt and level of each layer."""
         depth = len(self._widths())
         kinds = self.corruption if isinstance(self.corruption, tuple) else (self.corruption,) * depth
         levels = self.level if isinstance(self.level, tuple) else (self.level,) * depth
@@ -102,7 +102,7 @@ class FirstLayer(nn.Module):
     """x back from z₁."""
 
     def __init__(
-        self, coder: Coder, up: nn.Module, down: nn.Module, judge: Judge, gaps: bool, corrupt: Corruption | None
+        self, coder: Coder, up: nn.Module, down: nn.Module, judge: Judge, gaps: bool, corrupt: Corrupt | None
     ) -> None:
         super().__init__()
         self.up, self.down = up, down
@@ -127,7 +127,7 @@ class NextLayer(nn.Module):
         up: nn.Module,
         down: nn.Module,
         gaps: bool,
-        corrupt: Corruption | None,
+        corrupt: Corrupt | None,
         likeness: Callable[..., Tensor],
     ) -> None:
         super().__init__()

@@ -46,7 +46,7 @@ class Bins(ColumnDistribution):
     continuous = True
 
     @property
-    def K(self) -> int:  # type: ignore[override]
+    def K(self) -> int:
         return len(self.cuts) + 1 + len(self.atoms)
 
     @cached_property
@@ -168,7 +168,7 @@ class BinnedColumn(ColumnDistribution):
     continuous = True
 
     @property
-    def K(self) -> int:  # type: ignore[override]
+    def K(self) -> int:
         return len(self.log_p)
 
     @property

@@ -33,7 +33,7 @@ class CategoricalColumn(ColumnDistribution):
     continuous = False
 
     @property
-    def K(self) -> int:  # type: ignore[override]
+    def K(self) -> int:
         return len(self.log_p)
 
     def log_prob(self, x: Array) -> Doubles:

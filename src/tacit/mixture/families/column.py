@@ -48,9 +48,13 @@ class ColumnDistribution(ABC):
     with both kinds (a point mass beside a density) says by ``atoms`` where its point masses are.
     """
 
-    K: int
     continuous: bool  # whether log_prob is a density, away from the atoms
     atoms: tuple[float, ...] = ()  # values of a continuous column that have a probability of their own
+
+    @property
+    @abstractmethod
+    def K(self) -> int:
+        """The number of components."""
 
     @abstractmethod
     def log_prob(self, x: Array) -> Doubles:

@@ -42,7 +42,7 @@ class CountColumn(ColumnDistribution):
     continuous = False
 
     @property
-    def K(self) -> int:  # type: ignore[override]
+    def K(self) -> int:
         return len(self.mu)
 
     def log_prob(self, x: Array) -> Doubles:

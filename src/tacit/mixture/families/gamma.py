@@ -41,7 +41,7 @@ class GammaColumn(ColumnDistribution):
     continuous = True
 
     @property
-    def K(self) -> int:  # type: ignore[override]
+    def K(self) -> int:
         return len(self.mu)
 
     def log_prob(self, x: Array) -> Doubles:

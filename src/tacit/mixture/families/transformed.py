@@ -19,7 +19,7 @@ class LogNormalColumn(ColumnDistribution):
     continuous = True
 
     @property
-    def K(self) -> int:  # type: ignore[override]
+    def K(self) -> int:
         return self.log.K
 
     def log_prob(self, x: Array) -> Doubles:
@@ -85,7 +85,7 @@ class AtomicColumn(ColumnDistribution):
     continuous = True
 
     @property
-    def K(self) -> int:  # type: ignore[override]
+    def K(self) -> int:
         return len(self.log_p)
 
     def log_prob(self, x: Array) -> Doubles:

@@ -44,7 +44,7 @@ class VonMisesColumn(ColumnDistribution):
     continuous = True
 
     @property
-    def K(self) -> int:  # type: ignore[override]
+    def K(self) -> int:
         return len(self.mu)
 
     @property
