@@ -140,6 +140,9 @@ def test_bad_rows(X: Array) -> None:
         KMeans(3).fit(da.from_array(bad, chunks=(400, 3)))
     with pytest.raises(InputError, match=r"NaN.*row 1500, column 'b'"):
         KMeans(3).fit(dd.from_pandas(pd.DataFrame(bad, columns=["a", "b", "c"]), npartitions=3, sort=False))
+    bad[1500, 1] = np.inf
+    with pytest.raises(InputError, match=r"infinity.*row 1500, column 1"):
+        KMeans(3).fit(da.from_array(bad, chunks=(400, 3)))
     with pytest.raises(InputError, match="2D array"):
         KMeans(3).fit(da.zeros(10))
     with pytest.raises(InputError, match="0 sample"):

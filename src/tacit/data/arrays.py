@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike, fspath
 from typing import Any
 
@@ -41,10 +42,29 @@ def rows_of(X: Any, *, gaps: bool, sparse: bool, name: str) -> Source:
 
 
 def memory_rows(X: Any) -> MemorySource:
-    """The rows of an array or a data frame that is in memory, gaps and all."""
+    """The rows of an array or a data frame that is in memory, whatever they hold: plain ones are not looked at."""
+    if type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "fiub":
+        return MemorySource(Block(0, usable(X)))
+    from .frames import columns_of
+
+    columns = None if isinstance(X, np.ndarray) else columns_of(X)
+    if columns is not None:
+        return _beside(columns)
     source = rows_of(X, gaps=True, sparse=False, name="")
     assert isinstance(source, MemorySource)
     return source
+
+
+def check_block(block: Block, columns: tuple[str, ...] | None, gaps: bool, name: str) -> None:
+    """Refuse infinity, and NaN if gaps are not taken, and say in which row of the source and in which column."""
+    if isinstance(block.numbers, tuple):
+        cells: Sequence[Column] = block.numbers
+    elif _finite(block.numbers):
+        return
+    else:
+        cells = [Column(x) for x in block.numbers.T]
+    for key, column in zip(map(repr, columns) if columns else map(str, range(block.d)), cells, strict=True):
+        check_column(key, column, gaps, name, block.start)
 
 
 def recheck(source: MemorySource, *, gaps: bool, name: str, start: int = 0) -> None:
@@ -88,12 +108,15 @@ def _checked(X: Any, gaps: bool, sparse: bool, name: str) -> MemorySource:
 
 def _dense(X: Array, gaps: bool, name: str, start: int = 0) -> MemorySource:
     X = usable(X)
-    if X.dtype.kind == "f":
-        with np.errstate(all="ignore"):
-            plain = np.isfinite(X.sum())
-        if not plain:
-            _find_bad(X, gaps, name, start)
+    if not _finite(X):
+        _find_bad(X, gaps, name, start)
     return MemorySource(Block(0, X))
+
+
+def _finite(x: Array) -> bool:
+    """Whether all numbers surely are; a sum that overflows says nothing of its terms."""
+    with np.errstate(all="ignore"):
+        return x.dtype.kind != "f" or bool(np.isfinite(x.sum()))
 
 
 def _find_bad(X: Array, gaps: bool, name: str, start: int) -> None:
@@ -130,7 +153,6 @@ def _csr(X: Any, name: str) -> MemorySource:
 
 def _columns(columns: dict[str, Any], gaps: bool, name: str) -> MemorySource:
     """Named columns of numbers, each as it lies."""
-    names = tuple(columns)
     cells = tuple(columns.values())
     n = len(cells[0].values) if cells else 0
     if not cells:
@@ -139,19 +161,21 @@ def _columns(columns: dict[str, Any], gaps: bool, name: str) -> MemorySource:
         raise InputError(f"Found array with 0 sample(s) (shape=(0, {len(cells)})) while a minimum of 1 is required.")
     for key, cell in columns.items():
         check_column(repr(key), cell, gaps, name)
+    return _beside(columns)
+
+
+def _beside(columns: dict[str, Column]) -> MemorySource:
+    cells = tuple(columns.values())
     one = grid(cells)
-    return MemorySource(Block(0, cells if one is None else one), names)
+    return MemorySource(Block(0, cells if one is None else one), tuple(columns))
 
 
 def check_column(key: str, column: Column, gaps: bool, name: str, start: int = 0) -> None:
     """Refuse infinity, and NaN if gaps are not taken, in a column whose first row is number ``start``."""
     values = column.values
     if column.valid is None:
-        if values.dtype.kind != "f":
+        if _finite(values):
             return
-        with np.errstate(all="ignore"):
-            if np.isfinite(values.sum()):
-                return
         x: Array = values
     else:
         x = column.decode()

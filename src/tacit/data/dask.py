@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import DataNotice, InputError
 from ..stats import add
 from ..typing import Array, Doubles
-from .block import Block, Column, precision
+from .block import Block, precision
 from .frames import to_frame
 from .memory import MemorySource
 from .parts import drawn_rows
@@ -24,6 +24,8 @@ from .stream import Apart, among
 from .table import Table
 
 S = TypeVar("S")
+
+WIDE = 16  # sums that are merged in one place: a level of the tree costs more time than the adding
 
 
 class DaskSource(Apart):
@@ -100,10 +102,9 @@ class DaskSource(Apart):
         import dask
 
         sums = self._tasks(partial(_fold, f, merge, rows))
-        both = dask.delayed(merge, pure=False)
-        while len(sums) > 1:  # neighbours, two by two: the tree depends on their number alone
-            pairs = [both(*sums[i : i + 2]) for i in range(0, len(sums) - 1, 2)]
-            sums = pairs + sums[len(sums) & ~1 :]
+        merged = dask.delayed(_merged, pure=False)
+        while len(sums) > 1:  # neighbours, left to right: the tree depends on their number alone
+            sums = [merged(merge, *sums[i : i + WIDE]) for i in range(0, len(sums), WIDE)]
         total: S = run(sums[0])[0]
         self.sound = True
         return total
@@ -226,15 +227,12 @@ def _block(
     check: tuple[bool, str] | None,
     weight: Doubles | None,
 ) -> S:
-    from .arrays import check_column
+    from .arrays import check_block
 
-    block = read(part)
+    block = replace(read(part), start=start, weight=weight)
     if check is not None:
-        gaps, name = check
-        cells = block.numbers if isinstance(block.numbers, tuple) else [Column(x) for x in block.numbers.T]
-        for key, column in zip(map(repr, columns) if columns else map(str, range(block.d)), cells, strict=True):
-            check_column(key, column, gaps, name, start)
-    return f(replace(block, start=start, weight=weight))
+        check_block(block, columns, *check)
+    return f(block)
 
 
 def _cut(rows: int | None, block: Block) -> list[Block]:
@@ -243,6 +241,10 @@ def _cut(rows: int | None, block: Block) -> list[Block]:
 
 def _fold(f: Callable[[Block], S], merge: Callable[[S, S], S], rows: int | None, block: Block) -> S:
     return reduce(merge, map(f, _cut(rows, block)))
+
+
+def _merged(merge: Callable[[S, S], S], *sums: S) -> S:
+    return reduce(merge, sums)
 
 
 def _each(f: Callable[[Block], Array], rows: int | None, block: Block) -> Array:
