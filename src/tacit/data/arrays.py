@@ -67,7 +67,7 @@ def check_block(block: Block, columns: tuple[str, ...] | None, gaps: bool, name:
         check_column(key, column, gaps, name, block.start)
 
 
-def recheck(source: MemorySource, *, gaps: bool, name: str, start: int = 0) -> None:
+def recheck(source: MemorySource, *, gaps: bool, name: str) -> None:
     """A source made elsewhere, such as a table: no gaps and no categories for a model that takes neither."""
     if gaps:
         return
@@ -75,12 +75,8 @@ def recheck(source: MemorySource, *, gaps: bool, name: str, start: int = 0) -> N
     if block.codes is not None:
         who = name or "this model"
         raise InputError(f"{who} learns from numbers, and the table also has categories: take them out")
-    if isinstance(block.numbers, tuple):
-        names = source.columns or tuple(map(str, range(block.d)))
-        for key, column in zip(names, block.numbers, strict=True):
-            check_column(repr(key), column, gaps, name)
-    elif block.csr is None:
-        _dense(block.numbers, gaps, name, start)
+    if block.csr is None:
+        check_block(block, source.columns, gaps, name)
 
 
 def _checked(X: Any, gaps: bool, sparse: bool, name: str) -> MemorySource:
@@ -106,10 +102,10 @@ def _checked(X: Any, gaps: bool, sparse: bool, name: str) -> MemorySource:
     return _dense(np.asarray(x), gaps, name)
 
 
-def _dense(X: Array, gaps: bool, name: str, start: int = 0) -> MemorySource:
+def _dense(X: Array, gaps: bool, name: str) -> MemorySource:
     X = usable(X)
     if not _finite(X):
-        _find_bad(X, gaps, name, start)
+        _find_bad(X, gaps, name)
     return MemorySource(Block(0, X))
 
 
@@ -119,14 +115,14 @@ def _finite(x: Array) -> bool:
         return x.dtype.kind != "f" or bool(np.isfinite(x.sum()))
 
 
-def _find_bad(X: Array, gaps: bool, name: str, start: int) -> None:
+def _find_bad(X: Array, gaps: bool, name: str) -> None:
     """Raise scikit-learn's phrase, and say where, for the first infinity, or NaN if gaps are not taken."""
     for lo in range(0, len(X), 65536):
         part = X[lo : lo + 65536]
         for what, bad in (("infinity", np.isinf(part)), ("NaN", np.isnan(part))):
             if (what == "infinity" or not gaps) and bad.any():
                 i, j = (int(v) for v in np.argwhere(bad)[0])
-                refuse(what, start + lo + i, str(j), X.dtype, name)
+                refuse(what, lo + i, str(j), X.dtype, name)
 
 
 def refuse(what: str, row: int, column: str, dtype: Any, name: str) -> None:

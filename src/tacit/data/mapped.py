@@ -68,11 +68,11 @@ class Mapped(MemorySource):
         return Mapped(self.block, gaps, name)
 
     def blocks(self, rows: int | None = None) -> Iterator[Block]:
-        from .arrays import recheck
+        from .arrays import check_block
 
         for block in ahead(self._parts(rows)):
             if not self._sound:
-                recheck(MemorySource(block), gaps=self.gaps, name=self.name, start=block.start)
+                check_block(block, None, self.gaps, self.name)
             yield block
         self._sound = True
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..typing import Array
-from .arrays import check_column
+from .arrays import check_block
 from .block import Block, Column
 from .memory import MemorySource
 from .source import Source
@@ -137,9 +137,7 @@ class Stream(Piecewise):
     def _check(self, block: Block) -> None:
         if self._sound:
             return
-        assert isinstance(block.numbers, tuple)
-        for key, column in zip(self._columns, block.numbers, strict=True):
-            check_column(repr(key), column, self.gaps, self.name, block.start)
+        check_block(block, self._columns, self.gaps, self.name)
         if block.weight is not None and not (np.isfinite(block.weight) & (block.weight >= 0)).all():
             row = int(np.flatnonzero(~(np.isfinite(block.weight) & (block.weight >= 0)))[0])
             raise InputError(
