@@ -46,6 +46,14 @@ class Learned(NamedTuple):
     converged: bool
 
 
+class Found(NamedTuple):
+    """What densities grow out of: products of independent columns, and the component of each."""
+
+    products: Candidate
+    component: Array  # [M]
+    way: Way  # in which they were found
+
+
 @dataclass(frozen=True)
 class Way:
     """One kind of density: its cells, how it is searched and fitted, and the responsibilities that it begins with."""
@@ -55,14 +63,15 @@ class Way:
     fitter: Fitter
     cells: MemorySource  # of all rows
 
-    def begun(self, rows: MemorySource, best: Candidate, component: Array, apart: Way) -> Density:
+    def begun(self, rows: MemorySource, found: Found) -> Density:
         """The density before it grows: the products of the search, or a tree for each component."""
+        best, component, apart = found
         if self is apart:
             return Density(Mixture(len(component), self.search.family), best.params, component)
-        found = Mixture(best.n_components, apart.search.family)
+        products = Mixture(best.n_components, apart.search.family)
         groups = np.eye(int(component.max()) + 1)[component]  # [M, G]
         cells = apart.search.layout.encode(rows)
-        r: Doubles = cells.map(lambda block: found.posterior(best.params, block).resp, rows=16384) @ groups
+        r: Doubles = cells.map(lambda block: products.posterior(best.params, block).resp, rows=16384) @ groups
         model = Mixture(groups.shape[1], self.search.family)
         start = self.fitter.start(model, self.search.layout.encode(rows), lambda b: r[b.start : b.start + b.n])
         return Density(model, start, np.arange(model.K))
@@ -98,7 +107,7 @@ def learn(of: Any, table: Table, rng: np.random.Generator, tell: Tell) -> Learne
     ways = [apart] if of.dependence == "independent" else [_joined(of, table, layout)]
     if of.dependence == "auto":
         ways = [apart, *ways]
-    way, density, sizes, fit = _density(of, table, ways, apart, best, component, rng, tell)
+    way, density, sizes, fit = _density(of, table, ways, Found(best, component, apart), rng, tell)
     shift = float(table.block.w @ way.search.layout.base(table.block)) / float(table.block.w.sum())
     return Learned(
         way.search.layout,
@@ -130,22 +139,16 @@ def _joined(of: Any, table: Table, chosen: CellLayout) -> Way:
 
 
 def _density(
-    of: Any,
-    table: Table,
-    ways: list[Way],
-    apart: Way,
-    best: Candidate,
-    component: Array,
-    rng: np.random.Generator,
-    tell: Tell,
+    of: Any, table: Table, ways: list[Way], found: Found, rng: np.random.Generator, tell: Tell
 ) -> tuple[Way, Density, list[Size], Any]:
     """The mixture of all rows: grown out of what the search has found where that is asked for, then fitted."""
     grow = isinstance(of.n_parts, int) or (
         of.n_parts == "auto" and of.n_components == "auto" and of.criterion == "groups"
     )
     wanted = None if of.n_parts in ("auto", None) else int(of.n_parts)
+    apart = found.way
     few = table.weight.sum() < TINY  # none is held out
-    tiny = grow and wanted is None and few and not component.any()
+    tiny = grow and wanted is None and few and not found.component.any()
     ways = [apart] if tiny or (few and len(ways) > 1) else ways
     told: list[Size] = []
     long = Long(of, table)
@@ -155,7 +158,7 @@ def _density(
         if len(ways) > 1:
             sought = grow and wanted is None
             some = rows if sought else searched(table, rng, SEARCHED)
-            way, told = _better(of, some, ways, apart, best, component, rng, sought, tell)
+            way, told = _better(of, some, ways, found, rng, sought, tell)
             ways = [way]
             if sought and told:
                 wanted = max(told, key=lambda size: size.held_out).n_parts
@@ -164,7 +167,7 @@ def _density(
         if tiny:
             density = kernel(way.search.family, way.search.layout.encode(rows), rng)
         else:
-            density = way.begun(rows, best, component, apart)
+            density = way.begun(rows, found)
             if i and way is not apart and not grow:
                 density = _anew(way, apart, rows, density, rng)
         growth = Growth(way.search, of.smoothing, way.fitter)
@@ -176,45 +179,33 @@ def _density(
             params = way.fitter.fit(density.model, way.search.layout.encode(rows), density.params, rng)
             density = density._replace(params=params)
         model = Mixture(density.model.K, density.model.family.reading(way.cells))
+        steps = of.max_iter if way is apart and (table.shape[0] <= GROWN or not grow) else _last(of.max_iter)
         fit = em(
-            model,
-            way.cells,
-            density.params,
-            tol=of.tol,
-            max_iter=of.max_iter if way is apart and (table.shape[0] <= GROWN or not grow) else _last(of.max_iter),
-            rng=rng,
+            model, way.cells, density.params, tol=of.tol, max_iter=steps, rng=rng,
             on_pass=lambda i, _: tell("fit", i, of.max_iter),
             **long.options(i),
-        )
+        )  # fmt: skip
         densities.append(Density(model, fit.params, density.component))
     return way, averaged(densities), told, fit
 
 
 def _better(
-    of: Any,
-    rows: MemorySource,
-    ways: list[Way],
-    apart: Way,
-    best: Candidate,
-    component: Array,
-    rng: np.random.Generator,
-    grow: bool,
-    tell: Tell,
+    of: Any, rows: MemorySource, ways: list[Way], found: Found, rng: np.random.Generator, grow: bool, tell: Tell
 ) -> tuple[Way, list[Size]]:
     """The way that held-out rows are likelier by, and how they judged its sizes."""
     seed = int(rng.integers(2**63))
-    found = []
+    judged = []
     for way in ways:
-        begun = way.begun(rows, best, component, apart)
+        begun = way.begun(rows, found)
         growth = Growth(way.search, of.smoothing, way.fitter)
         space = feature_space(rows, way.search.layout.levels).block.x
         sizes = None if grow else [begun.model.K]
         told = held_out(
             growth, rows, space, begun, np.random.default_rng(seed), lambda i, m: tell("density", i, m), sizes
         )
-        found.append((max(size.held_out for size in told), told))
-    chosen = int(np.argmax([score for score, _ in found]))
-    return ways[chosen], found[chosen][1] if grow else []
+        judged.append((max(size.held_out for size in told), told))
+    chosen = int(np.argmax([score for score, _ in judged]))
+    return ways[chosen], judged[chosen][1] if grow else []
 
 
 def _anew(way: Way, apart: Way, rows: MemorySource, first: Density, rng: np.random.Generator) -> Density:
