@@ -1,6 +1,6 @@
 """The density that ``tacit.explore`` grows, of products and with trees where these are better: held-out rows, seconds.
 
-    python reproductions/explored.py [--small] [--data ../shared/data]
+    python reproductions/explored.py [--small] [--only TABLE] [--data ../shared/data]
 
 A fifth of the rows of each table is held out; the rest is learned as the command does it. Seconds are those of the
 processor.
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from record import DATA, HERE, write
+from record import DATA, HERE, rest, write
 
 from tacit import JointMixture, Table
 from tacit.errors import DataNotice
@@ -37,6 +37,7 @@ def halves(path: Path, rng: np.random.Generator) -> tuple[Table, Table]:
 def main(argv: list[str] | None = None) -> dict[str, Any] | None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="the smallest table, in seconds")
+    parser.add_argument("--only", choices=TABLES, help="this table alone; the others stay as they are told")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, default=HERE / "results" / "explored.json")
@@ -45,8 +46,8 @@ def main(argv: list[str] | None = None) -> dict[str, Any] | None:
         print(f"the tables are not at hand (looked in {args.data}/mixed): nothing is measured")
         return None
     warnings.simplefilter("ignore", DataNotice)
-    found: dict[str, Any] = {}
-    for name in TABLES[:1] if args.small else TABLES:
+    found = rest(args.out, "tables", args.only)
+    for name in [args.only] if args.only else TABLES[: 1 if args.small else None]:
         learn, test = halves(args.data / "mixed" / f"{name}.csv.gz", np.random.default_rng(args.seed))
         found[name] = {"rows": [learn.shape[0], test.shape[0]]}
         for dependence in ("independent", "auto"):
