@@ -7,7 +7,7 @@ import numpy as np
 from .. import kernels
 from ..data.block import Block
 from ..data.memory import MemorySource
-from ..data.source import Source
+from ..data.source import MANY, Source
 from ..rng import draw
 from ..typing import Array, Doubles, Floats
 
@@ -134,17 +134,18 @@ def parallel(
 
 def random_rows(source: Source, K: int, rng: np.random.Generator, *, metric: str = "euclidean") -> Doubles:
     """K rows with different contents, drawn with probability proportional to weight."""
-    source, seeds = source.few, dict[bytes, Doubles]()
+    there = not source.here and source.size <= MANY  # rows of which the draws see all need not come here
+    drawn, seeds = source if there else source.few, dict[bytes, Doubles]()
     for _ in range(20):
-        block = source.take(sample(source, K, rng))
+        block = drawn.take(sample(drawn, K, rng))
         for row in centers_of(block, metric):
             if len(seeds) < K:
                 seeds.setdefault(row.tobytes(), row[None])
         if len(seeds) == K:
             return np.concatenate(list(seeds.values()))
     # a few rows hold nearly all the weight, or nearly all rows are alike: the rest away from those
-    found = list(seeds.values())
-    return _continue(source, K, rng, metric, found, Closest(source, metric, np.concatenate(found)), 1)
+    found, held = list(seeds.values()), source.few
+    return _continue(held, K, rng, metric, found, Closest(held, metric, np.concatenate(found)), 1)
 
 
 def _row(source: Source, rows: Array, metric: str) -> Doubles:

@@ -197,12 +197,10 @@ class Gaussian(Family[GaussianParams, Any]):
 
     def around(self, means: Doubles, source: Source) -> GaussianParams:
         """θ with these means and covariances εI, or as narrow as the data allow where ε = 0."""
-        blank = self.blank(len(means), source)
-        narrow = 1e-6 * float(self.dense(blank).trace(axis1=1, axis2=2)[0]) / means.shape[1]
-        factor = (
-            blank.factor * 0 + 1 if not self.matrix else np.broadcast_to(np.eye(means.shape[1]), blank.factor.shape)
-        )
-        return self.from_factor(means, factor / np.sqrt(self.reg_covar or narrow))
+        K, d = means.shape
+        shape = {"full": (K, d, d), "tied": (d, d), "diag": (K, d), "spherical": (K,)}[self.covariance_type]
+        variance = self.reg_covar or 1e-6 * float(self._overall(source)[1].mean())
+        return self.from_factor(means, np.broadcast_to(np.eye(d) if self.matrix else 1.0, shape) / np.sqrt(variance))
 
     def marginal(self, θ: GaussianParams, columns: Sequence[int]) -> GaussianParams:
         """p(x_c | k): the same Gaussians over fewer columns (Bishop 2.98)."""
