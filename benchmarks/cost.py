@@ -225,8 +225,15 @@ def named(model: str, K: int) -> str:
     return NAMES[model] + (f", K = {K}" if model != "pca" else "")
 
 
-def markdown(result: dict[str, Any]) -> str:
+def load() -> dict[str, Any]:
+    """The committed result."""
+    found: dict[str, Any] = json.loads(OUT.read_text())
+    return found
+
+
+def markdown() -> str:
     """The passes, measured and predicted, with one worker and with two."""
+    result = load()
     lines = ["| a pass | rows | partitions | out, back | 1 worker | predicted | 2 workers | predicted |"]
     lines.append("|---|---|---|---|---|---|---|---|")
     count = len(result["passes"]) // 2
@@ -238,8 +245,23 @@ def markdown(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def far_markdown(result: dict[str, Any]) -> str:
+def constants_markdown() -> str:
+    """The constants, and the error of the predictions with one worker and with two."""
+    c, error = load()["constants"], load()["error"]
+    rates = " | ".join(f"{c[name] / 1e9:.3g}" for name in ("R", "V", "F kmeans", "F gmm", "F pca"))
+    wrong = "; ".join(f"{error[w]['median']:.0%}, {error[w]['largest']:.0%}" for w in ("1", "2"))
+    return "\n".join(
+        [
+            "| t₀ | t₁ | t₂ | R | V | F k-means | F mixture | F PCA | error with 1 worker; with 2: median, largest |",
+            "|---|---|---|---|---|---|---|---|---|",
+            f"| {duration(c['t0'])} | {duration(c['t1'])} | {1e9 * c['t2']:.2g} s/GB | {rates} | {wrong} |",
+        ]
+    )
+
+
+def far_markdown() -> str:
     """The prediction for many machines."""
+    result = load()
     kinds = ("usual", "a partition a thread")
     some = result["far"]["passes"][0]
     heads = " | ".join(f"{some[kind]['partitions']} partitions" for kind in kinds)
@@ -264,9 +286,8 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the tables of the result there, run nothing")
     if not parser.parse_args().table:
         OUT.write_text(json.dumps(measure(), indent=1) + "\n")
-    result = json.loads(OUT.read_text())
-    print(json.dumps({"constants": result["constants"], "error": result["error"]}, indent=1))
-    print(markdown(result), far_markdown(result), sep="\n\n")
+    print(json.dumps({key: load()[key] for key in ("constants", "error")}, indent=1))
+    print(markdown(), constants_markdown(), far_markdown(), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -353,8 +353,15 @@ WORDS = {
 NAMES = {"memory": "in memory", "spark": "Spark MLlib", "dask-ml": "dask-ml", "sklearn": "scikit-learn"}
 
 
-def markdown(results: dict[str, Any]) -> str:
+def load() -> dict[str, Any]:
+    """The committed results."""
+    found: dict[str, Any] = json.loads(OUT.read_text()) if OUT.exists() else {}
+    return found
+
+
+def markdown() -> str:
     """One line a case: seconds, and how often ours goes into the peer's."""
+    results = load()
     lines = ["| | rows | compared with | in memory | Dask, 2 processes |", "|---|---|---|---|---|"]
     for name, case in CASES.items():
         if name not in results:
@@ -381,15 +388,14 @@ def main() -> None:
     if asked.serve:
         serve(*asked.serve)
         return
-    results = json.loads(OUT.read_text()) if OUT.exists() else {}
     if asked.table:
-        print(markdown(results))
+        print(markdown())
         return
     for name in (n for n in CASES if any(n.startswith(p) for p in asked.only)):
         found = run(name, asked.peers_python)
         if found is None:
             continue
-        results = (json.loads(OUT.read_text()) if OUT.exists() else {}) | {name: found}
+        results = load() | {name: found}
         OUT.write_text(json.dumps({n: results[n] for n in CASES if n in results}, indent=1) + "\n")
         times = "  ".join(f"{who} {duration(t)}" for who, t in found["seconds"].items())
         ratios = "  ".join(f"{who} {r:.3g}x, must {found['must'][who]:g}x" for who, r in found["ratios"].items())

@@ -7,6 +7,7 @@ command and what follows is its output, with `...` for what varies; in an `sh` b
 from __future__ import annotations
 
 import doctest
+import importlib
 import re
 import subprocess
 import sys
@@ -93,13 +94,22 @@ def test_links_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} -> {target}"
 
 
-def test_the_table_of_speed_is_that_of_the_committed_results() -> None:
-    sys.path.insert(0, str(ROOT))
-    try:
-        from benchmarks.table import markdown
-    finally:
-        sys.path.remove(str(ROOT))
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = re.search(r"<!-- speed -->\n(.*?)\n<!-- /speed -->", readme, re.DOTALL)
+@pytest.mark.parametrize(
+    ("page", "mark", "module", "table"),
+    [
+        ("README.md", "speed", "table", "markdown"),
+        ("docs/scale.md", "peers", "peers", "markdown"),
+        ("docs/scale.md", "cost", "cost", "markdown"),
+        ("docs/scale.md", "constants", "cost", "constants_markdown"),
+        ("docs/scale.md", "far", "cost", "far_markdown"),
+    ],
+)
+def test_the_tables_are_those_of_the_committed_results(
+    page: str, mark: str, module: str, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    made = getattr(importlib.import_module(f"benchmarks.{module}"), table)()
+    text = (ROOT / page).read_text(encoding="utf-8")
+    shown = re.search(rf"<!-- {mark} -->\n(.*?)\n<!-- /{mark} -->", text, re.DOTALL)
     assert shown is not None
-    assert shown[1] == markdown()
+    assert shown[1] == made
