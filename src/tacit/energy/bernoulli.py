@@ -168,7 +168,7 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         self.h_samples_ = np.zeros((self.batch_size, m), np.float32)
 
     def _step(self) -> ContrastiveStep:
-        machine = self._machine(copy=True)
+        machine = self._machine(learn=True)
         step = ContrastiveStep(
             machine,
             lambda batch, _: batch.x,
@@ -186,10 +186,12 @@ class BernoulliRBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         self.components_, self.intercept_visible_, self.intercept_hidden_ = W, b, c
         self.h_samples_ = step.chains.numpy().copy()
 
-    def _machine(self, copy: bool = False) -> Machine:
+    def _machine(self, learn: bool = False) -> Machine:
+        """As ``RBM`` makes it."""
         check_is_fitted(self)
+        how: Any = {"order": "F", "copy": True} if learn else {"order": "C", "copy": None}
         W, b, c = (
-            torch.from_numpy(np.array(a, dtype=np.float32, order="C", copy=True if copy else None))
+            torch.from_numpy(np.array(a, dtype=np.float32, **how))
             for a in (self.components_, self.intercept_visible_, self.intercept_hidden_)
         )
         return Machine(Binary(len(b)), Binary(len(c)), W, b, c)

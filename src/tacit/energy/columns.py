@@ -128,8 +128,11 @@ class States:
     def __init__(self, rows: Batches, columns: Columns) -> None:
         self.rows, self.columns = rows, columns
         self.ready = isinstance(rows, Tensors) and rows.rows.x.numel() <= IN_MEMORY
+        self.whole = False  # known to be without gaps
         if isinstance(rows, Tensors) and self.ready:
-            self.rows = Tensors(Batch(columns.states(rows.rows), None, rows.rows.weight), rows.order)
+            v = columns.states(rows.rows)
+            self.rows = Tensors(Batch(v, None, rows.rows.weight), rows.order)
+            self.whole = not bool(torch.isnan(v.sum()))
 
     @property
     def n(self) -> int:

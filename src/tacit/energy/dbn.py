@@ -197,10 +197,10 @@ class DBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
             rows = States(training_rows(given.source, device, training, self.seed_)[0], first.columns_)
             size = batch_size(self.batch_size, rows.n)
             steps = self.fine_tune * math.ceil(rows.n / size)
-            top = self.rbms_[-1]._machine(device, copy=True)
+            top = self.rbms_[-1]._machine(device, learn=True)
             step = UpDownStep(
-                self._directions(device, copy=True), top, first._reader(first._machine(device)), max(self.k, 1),
-                falling(float(self.fine_tune_rate), training.schedule, steps), self.seed_, size,
+                self._directions(device, copy=True), top, first._reader(first._machine(device), rows.whole),
+                max(self.k, 1), falling(float(self.fine_tune_rate), training.schedule, steps), self.seed_, size,
             )  # fmt: skip
             run = train(
                 lambda _: step, rows, epochs=self.fine_tune, batch_size=size, seed=self.seed_, stage="up-down",
@@ -356,7 +356,7 @@ class DBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
 
         ups = [Direction(Binary(len(pair[1])), *tensors(pair)) for pair in self.up_]
         downs = [
-            Direction(r._machine(device, copy=copy).visible, *tensors(pair)) for r, pair in zip(self.rbms_, self.down_)
+            Direction(r._machine(device, learn=copy).visible, *tensors(pair)) for r, pair in zip(self.rbms_, self.down_)
         ]
         return ups, downs
 
@@ -425,7 +425,7 @@ class UpDownStep:
         w = top.chain(draws, w, self.k)
         g = top.mean_hidden(w)
         n, s = len(v), len(w)
-        momentum_step(top.W, None, product(torch.cat([h / n, -g / s]).T, torch.cat([v, w])), 0.0, rate, 0.0)
+        momentum_step(top.W, None, product(torch.cat([v, w]).T, torch.cat([h / n, -g / s])).T, 0.0, rate, 0.0)
         momentum_step(top.b, None, v.mean(0) - w.mean(0), 0.0, rate, 0.0)
         momentum_step(top.c, None, h.mean(0) - g.mean(0), 0.0, rate, 0.0)
         self.chains = below = w

@@ -62,7 +62,7 @@ class Draws:
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
-    """a b, for b a matrix or a vector; on the CPU by NumPy's BLAS, measured to be twice as fast as torch's."""
+    """a b, for matrices or vectors; on the CPU by NumPy's BLAS, measured to be twice as fast as torch's."""
     if a.device.type == "cpu":
         return torch.from_numpy(np.matmul(a.numpy(), b.numpy()))
     return a @ b

@@ -182,7 +182,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
             size = batch_size(self.batch_size, rows.n)
             count = passes(self.n_iter, rows.n, size)
             self._start()
-            step = self._step(device, falling(self._rate(), training.schedule, count * math.ceil(rows.n / size)), size)
+            rate = falling(self._rate(), training.schedule, count * math.ceil(rows.n / size))
+            step = self._step(device, rate, size, rows.whole)
             watch = Watch(step, self.columns_, lambda: self._take(step))
             track = None
             if held is not None or self.track is not None:
@@ -225,19 +226,19 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         self.intercept_hidden_ = np.zeros(self.n_components, np.float32)
         self.log_precision_ = np.zeros(self.columns_.sizes[1], np.float32)
 
-    def _step(self, device: torch.device, rate: Any, size: int) -> ContrastiveStep:
-        machine = self._machine(device, copy=True)
+    def _step(self, device: torch.device, rate: Any, size: int, whole: bool) -> ContrastiveStep:
+        machine = self._machine(device, learn=True)
         start = torch.from_numpy(self.base_rate_).to(device)
         return ContrastiveStep(
-            machine, self._reader(machine), self._rule(), rate, start, self.seed_, self.n_chains or size
+            machine, self._reader(machine, whole), self._rule(), rate, start, self.seed_, self.n_chains or size
         )
 
-    def _reader(self, machine: Machine) -> Callable[[Batch, Draws], Tensor]:
-        """States of a batch: binary values drawn anew if so asked, gaps filled by the machine."""
+    def _reader(self, machine: Machine, whole: bool) -> Callable[[Batch, Draws], Tensor]:
+        """States of a batch: binary values drawn anew if so asked, gaps filled by the machine (``whole``: none)."""
         binary, resample = self.columns_.sizes[0], self.resample
 
         def read(batch: Batch, draws: Draws) -> Tensor:
-            v, holes = gaps(batch.x)
+            v, holes = (batch.x, None) if whole else gaps(batch.x)
             if resample and binary:
                 drawn = draws.bernoulli(v[:, :binary])
                 v = drawn if binary == v.shape[1] else torch.cat([drawn, v[:, binary:]], dim=1)
@@ -491,11 +492,11 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
 
     # Answers.
 
-    def _machine(self, device: torch.device, copy: bool = False) -> Machine:
+    def _machine(self, device: torch.device, learn: bool = False) -> Machine:
+        """To be looked at; or to ``learn``: copies, W by columns, as two products of three in an update like it."""
+        how: Any = {"order": "F", "copy": True} if learn else {"order": "C", "copy": None}
         W, b, c, p = (
-            torch.from_numpy(
-                np.array(a, dtype=np.float32, order="C") if copy else np.ascontiguousarray(a, np.float32)
-            ).to(device)
+            torch.from_numpy(np.array(a, dtype=np.float32, **how)).to(device)
             for a in (self.components_, self.intercept_visible_, self.intercept_hidden_, self.log_precision_)
         )
         hidden: Layer = {"binary": Binary, "rectified": Rectified}.get(self.hidden, unit_gaussian)(len(c))

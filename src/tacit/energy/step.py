@@ -27,18 +27,17 @@ class Rule(NamedTuple):
     sparsity_target: float | None = None
     sparsity_cost: float = 0.0
     learn_variance: bool = False
-    chains: int = 0  # as many as there are rows in a batch if 0
     temperatures: int = 10
 
 
-class Statistics(NamedTuple):
-    """What the model is believed to do: rows of v and of E[h | v] that stand for it, and their weights."""
+class Rows(NamedTuple):
+    """Rows of the data, b of them, and then s that stand for the model."""
 
-    v: Tensor  # [s, d]
-    h: Tensor  # [s, m]
-    weight: Tensor  # [s], sums to 1
-    told: Tensor | None  # Wv [s, m], where free energies are watched
-    square: Tensor | None = None  # E[v²] of the Gaussian units, where v is a mean
+    v: Tensor  # [b + s, d]
+    h: Tensor  # E[h | v] [b + s, m]
+    told: tuple[Tensor, ...]  # Wv of the data's [b, m], and of the model's where free energies tell something
+    weight: Tensor | None = None  # of the model's [s], sums to 1; 1/s each if None
+    square: Tensor | None = None  # E[v²] of the model's Gaussian units, where v is a mean
 
 
 class ContrastiveStep:
@@ -79,47 +78,56 @@ class ContrastiveStep:
             self.chains = machine.hidden.sample(self.draws, machine.up(v), c)
 
     def __call__(self, batch: Batch) -> Mapping[str, Tensor]:
-        machine, rule = self.machine, self.rule
         v = self.read(batch, self.draws)
-        told = machine.up(v)
-        if rule.method == "cd":
-            mean, h = machine.hidden.both(self.draws, told, machine.c)
-            model = self._walk(h)[0]
-        else:
-            mean = machine.hidden.mean(told, machine.c)
-            model = {"pcd": self._persistent, "pt": self._tempered, "exact": self._enumerated}[rule.method]()
-        weight = torch.full((len(v),), 1 / len(v)).to(v) if batch.weight is None else (batch.weight / len(v)).to(v)
-        self._descend(Statistics(v, mean, weight, told), model)
+        ways = {"cd": self._contrastive, "pcd": self._persistent, "pt": self._tempered, "exact": self._enumerated}
+        rows, n = ways[self.rule.method](v), len(v)
+        s = len(rows.v) - n
+        data, model = v.new_full((n,), 1 / n), v.new_full((s,), 1 / s) if rows.weight is None else rows.weight
+        if batch.weight is not None:
+            data = (batch.weight / n).to(v)
+            model = model * data.sum()
+        found = {"free_energy_gap": self._gap(rows, n), "weights": self.size}
+        self._descend(rows, torch.cat([data, -model]), n)
         self.updates += 1
-        mass = machine.log_mass(v, told).mean()
         if self.updates % 50 == 1:
-            self.size = machine.W.square().mean().sqrt()
-        found = {"free_energy_gap": -mass, "weights": self.size}
-        if model.told is not None:
-            found["free_energy_gap"] = machine.log_mass(model.v, model.told).mean() - mass
+            self.size = self.machine.W.square().mean().sqrt()
         return found
 
-    # What the model does.
+    def _gap(self, rows: Rows, n: int) -> Tensor:
+        """F(rows) - F(model's), as some thirty of either have it."""
+        masses = []
+        for v, told in zip((rows.v[:n], rows.v[n:]), rows.told):
+            some = slice(None, None, len(v) // 32 or 1)
+            masses.append(self.machine.log_mass(v[some], told[some]).mean())
+        return masses[1] - masses[0] if len(masses) == 2 else -masses[0]
 
-    def _walk(self, h: Tensor) -> tuple[Statistics, Tensor]:
-        """k Gibbs steps from hidden states; the statistics at the end, and the states there."""
-        machine, n = self.machine, len(h)
-        for i in range(self.rule.k):
-            v = machine.visible.sample(self.draws, machine.down(h), machine.b)
-            told = machine.up(v)
-            if i < self.rule.k - 1:
-                h = machine.hidden.sample(self.draws, told, machine.c)
-        if self.rule.method == "cd":
-            mean = machine.hidden.mean(told, machine.c)
-        else:
-            mean, h = machine.hidden.both(self.draws, told, machine.c)
-        return Statistics(v, mean, torch.full((n,), 1 / n).to(v), told), h
+    # What the model does, beside rows v of the data.
 
-    def _persistent(self) -> Statistics:
-        found, self.chains = self._walk(self.chains)
-        return found
+    def _contrastive(self, v: Tensor) -> Rows:
+        told = self.machine.up(v)
+        mean, h = self.machine.hidden.both(self.draws, told, self.machine.c)
+        w = self._walk(h)
+        told_w = self.machine.up(w)
+        return self._beside(v, told, mean, w, told_w)
 
-    def _tempered(self) -> Statistics:
+    def _persistent(self, v: Tensor) -> Rows:
+        machine, n = self.machine, len(v)
+        both = torch.cat([v, self._walk(self.chains)])
+        told = machine.up(both)
+        mean, self.chains = machine.hidden.both(self.draws, told[n:], machine.c)
+        return Rows(both, torch.cat([machine.hidden.mean(told[:n], machine.c), mean]), (told[:n], told[n:]))
+
+    def _walk(self, h: Tensor) -> Tensor:
+        """Visible states k Gibbs steps after hidden ones."""
+        machine = self.machine
+        v = machine.visible.sample(self.draws, machine.down(h), machine.b)
+        return machine.chain(self.draws, v, self.rule.k - 1)
+
+    def _beside(self, v: Tensor, told: Tensor, mean: Tensor, w: Tensor, told_w: Tensor) -> Rows:
+        mean_w = self.machine.hidden.mean(told_w, self.machine.c)
+        return Rows(torch.cat([v, w]), torch.cat([mean, mean_w]), (told, told_w))
+
+    def _tempered(self, v: Tensor) -> Rows:
         """Chains at 1 = β_1 > ... > β_T = 0, (1 - β) start + βb in place of b; neighbours exchange their states with
 
         probability min(1, exp((β_i - β_j)(U_j - U_i))),  U = hᵀWv + (b - start)ᵀv + cᵀh.
@@ -127,15 +135,14 @@ class ContrastiveStep:
         machine, h, betas = self.machine, self.chains, self.betas
         tilt = machine.b - self.start
         for _ in range(self.rule.k):
-            v = machine.visible.sample(self.draws, betas * (machine.down(h) + tilt) + self.start)
-            told = machine.up(v)
-            mean, h = machine.hidden.both(self.draws, betas * (told + machine.c))
-            U = (h * (told + machine.c)).sum(1) + v @ tilt
-            v, told, mean, h = self._exchange(U, v, told, mean, h)
+            w = machine.visible.sample(self.draws, betas * (machine.down(h) + tilt) + self.start)
+            told = machine.up(w)
+            h = machine.hidden.sample(self.draws, betas * (told + machine.c))
+            U = (h * (told + machine.c)).sum(1) + w @ tilt
+            w, told, h = self._exchange(U, w, told, h)
         self.chains = h
-        n = len(h) // self.rule.temperatures
-        coldest = machine.hidden.mean(told[:n], machine.c)
-        return Statistics(v[:n], coldest, torch.full((n,), 1 / n).to(v), told[:n])
+        n, seen = len(h) // self.rule.temperatures, machine.up(v)
+        return self._beside(v, seen, machine.hidden.mean(seen, machine.c), w[:n], told[:n])
 
     def _exchange(self, U: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         """Neighbouring temperatures exchange states: pairs (1, 2), (3, 4), ... and (2, 3), (4, 5), ... in turn."""
@@ -151,50 +158,53 @@ class ContrastiveStep:
         at = order.flatten()
         return tuple(state[at] for state in states)
 
-    def _enumerated(self) -> Statistics:
+    def _enumerated(self, v: Tensor) -> Rows:
         """All states of the smaller layer with their probabilities."""
         machine = self.machine
-        parts = [(s, m) for s, m in masses(machine)]
+        told = machine.up(v)
+        mean = machine.hidden.mean(told, machine.c)
+        parts = list(masses(machine))
         states, mass = torch.cat([s for s, _ in parts]), torch.cat([m for _, m in parts])
         weight = torch.softmax(mass, 0).to(states)
         found = smaller(machine)
         assert found is not None
-        if found[1]:
-            v, square = machine.mean_visible(states), None
-            if (gaussian := gaussian_part(machine.visible)) is not None:
-                layer, at = gaussian
-                square = weight @ (v[:, at].square() + 1 / layer.precision)
-            return Statistics(v, states, weight, None, square)
-        return Statistics(states, machine.mean_hidden(states), weight, None)
+        if not found[1]:
+            both = torch.cat([mean, machine.mean_hidden(states)])
+            return Rows(torch.cat([v, states]), both, (told,), weight)
+        w, square = machine.mean_visible(states), None
+        if (gaussian := gaussian_part(machine.visible)) is not None:
+            layer, at = gaussian
+            square = weight @ (w[:, at].square() + 1 / layer.precision)
+        return Rows(torch.cat([v, w]), torch.cat([mean, states]), (told,), weight, square)
 
     # The update.
 
-    def _descend(self, data: Statistics, model: Statistics) -> None:
-        machine, rule = self.machine, self.rule
+    def _descend(self, rows: Rows, weight: Tensor, n: int) -> None:
+        """With weights [b + s] that are below 0 for the model's rows and sum to 0."""
+        machine, rule, v, h = self.machine, self.rule, rows.v, rows.h
         rate = self.rate(self.updates)
-        v_data, h_data = data.weight @ data.v, data.weight @ data.h
-        dv, dh = v_data - model.weight @ model.v, h_data - model.weight @ model.h
-        hs = [data.h * data.weight[:, None], model.h * -model.weight[:, None]]
-        vs = [data.v, model.v]
+        h_data = product(weight[:n], h[:n])
+        if rule.learn_variance and (gaussian := gaussian_part(machine.visible)) is not None:
+            layer, at = gaussian
+            squares = weight[:, None] * v[:, at].square()
+            model = -squares[n:].sum(0) if rows.square is None else rows.square
+            # ∂ log p / ∂ log λ = -λ (⟨v²⟩_rows - ⟨v²⟩_model) / 2
+            slope = -0.5 * layer.precision * (squares[:n].sum(0) - model)
+            layer.log_precision += rate * slope.clamp(-1, 1)
         if rule.centering:
-            # ⟨(h - ν)(v - μ)ᵀ⟩ - ... = ⟨hvᵀ⟩ - ... - ν Δvᵀ - Δh μᵀ: two more rows of the same product
-            self.mu += rule.centering * (v_data - self.mu)
-            self.nu += rule.centering * (h_data - self.nu)
-            hs += [-self.nu[None], -dh[None]]
-            vs += [dv[None], self.mu[None]]
-        gradient = product(torch.cat(hs).T, torch.cat(vs))  # [m, d]
-        db, dc = dv, dh
+            self.mu.lerp_(product(weight[:n], v[:n]), rule.centering)
+            self.nu.lerp_(h_data, rule.centering)
+            v, h = v - self.mu, h - self.nu
+        db, dc = product(weight, v), product(weight, h)
+        h *= weight[:, None]
+        gradient = product(v.T, h).T  # G = Σ_r w_r (h_r - ν)(v_r - μ)ᵀ [m, d]
         if rule.centering:
-            db, dc = dv - self.nu @ gradient, dh - gradient @ self.mu
+            # Δb - νᵀG and Δc - Gμ, by the shorter way
+            db = db - product(product(h, self.nu), v)
+            dc = dc - product(product(v, self.mu), h)
         if rule.sparsity_target is not None:
             self.active += 0.1 * (h_data - self.active)
             dc = dc - rule.sparsity_cost * (self.active - rule.sparsity_target)
-        if rule.learn_variance and (gaussian := gaussian_part(machine.visible)) is not None:
-            layer, at = gaussian
-            square = model.weight @ model.v[:, at].square() if model.square is None else model.square
-            # ∂ log p / ∂ log λ = -λ (⟨v²⟩_rows - ⟨v²⟩_model) / 2
-            slope = -0.5 * layer.precision * (data.weight @ data.v[:, at].square() - square)
-            layer.log_precision += rate * slope.clamp(-1, 1)
         velocity: list[Tensor | None] = [*self.velocity] or [None] * 3
         for p, vel, g, decay in zip(machine[2:], velocity, (gradient, db, dc), (rule.weight_decay, 0.0, 0.0)):
             momentum_step(p, vel, g, rule.momentum, rate, decay)
@@ -224,9 +234,10 @@ class ContrastiveStep:
 
 def momentum_step(p: Tensor, velocity: Tensor | None, g: Tensor, momentum: float, rate: float, decay: float) -> None:
     """V <- momentum V + rate (g - decay p), p <- p + V."""
-    if p.device.type == "cpu":
-        flat = None if velocity is None else velocity.view(-1).numpy()
-        kernels.momentum_step(p.view(-1).numpy(), flat, g.reshape(-1).numpy(), momentum, rate, decay)
+    if p.device.type == "cpu" and p.ndim == 2:
+        order = "C" if p.is_contiguous() else "F"
+        w, v, slope = (None if x is None else x.numpy().ravel(order) for x in (p, velocity, g))
+        kernels.momentum_step(w, v, slope, momentum, rate, decay)
         return
     change = rate * (g - decay * p)
     if velocity is not None:

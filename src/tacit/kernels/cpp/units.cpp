@@ -58,9 +58,12 @@ struct Units {
   int m;
   // scale · (a + bias) of a group of columns, the last one filled up with zeros
   void read(const float* a, int j, float* out) const {
-    const int n = std::min(group, m - j);
-    for (int i = 0; i < n; i++) out[i] = scale * (bias ? a[j + i] + bias[j + i] : a[j + i]);
-    for (int i = n; i < group; i++) out[i] = 0;
+    const auto some = [&](int n) {
+      for (int i = 0; i < n; i++) out[i] = scale * (bias ? a[j + i] + bias[j + i] : a[j + i]);
+    };
+    if (j + group <= m) return some(group);  // a number of columns that the compiler knows
+    some(m - j);
+    std::fill(out + m - j, out + group, 0.f);
   }
 };
 
@@ -74,7 +77,10 @@ void each_row(int64_t rows, int m, int threads, Work work) {
       });
 }
 
-void write(const float* from, float* row, int j, int m) { std::copy_n(from, std::min(group, m - j), row + j); }
+void write(const float* from, float* row, int j, int m) {
+  if (j + group <= m) std::copy_n(from, group, row + j);
+  else std::copy_n(from, m - j, row + j);
+}
 
 void uniform(uint64_t key, uint64_t call, rows_out out, int threads) {
   const int m = int(out.shape(1));
