@@ -144,6 +144,13 @@ def test_every_way_of_learning_beats_independent_bits(options):
         assert last["nll_low"] <= last["nll"] <= last["nll_high"]
 
 
+@pytest.mark.parametrize(("m", "n_iter", "least"), [(16, 1000, -2.2), (128, 20, -2.9)])
+def test_persistent_chains_of_units_without_a_bound_do_not_run_away(m, n_iter, least):
+    """Independent bits: -2.77. However many units there are, they start near that, and the default rate goes up."""
+    model = tacit.RBM(m, hidden="rectified", n_iter=n_iter, random_state=0).fit(PAIRS)
+    assert model.log_likelihood(PAIRS).mean > least
+
+
 def test_a_sparsity_target_is_met():
     plain, sparse = (
         tacit.RBM(16, n_iter=30, sparsity_target=t, sparsity_cost=1.0, random_state=0).fit(DIGITS) for t in (None, 0.1)

@@ -60,8 +60,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
     k : int
         Gibbs steps an update.
     learning_rate : float or "auto"
-        Falls to 0 as a cosine unless ``training`` says otherwise. "auto": 0.1, a tenth of it where columns are
-        Gaussian or counts.
+        Falls to 0 as a cosine unless ``training`` says otherwise. "auto": 0.1, a tenth of it where columns or hidden
+        units have no bound.
     momentum, weight_decay : float
     sparsity_target, sparsity_cost : float or None, float
         The share of rows for which a hidden unit should be on, and how hard it is pulled there.
@@ -213,15 +213,19 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         )  # fmt: skip
 
     def _rate(self) -> float:
-        if isinstance(self.learning_rate, str):
-            return 0.1 if not (self.columns_.sizes[1] or self.columns_.sizes[2]) else 0.01
-        return float(self.learning_rate)
+        if not isinstance(self.learning_rate, str):
+            return float(self.learning_rate)
+        bounded = self.hidden == "binary" and not (self.columns_.sizes[1] or self.columns_.sizes[2])
+        return 0.1 if bounded else 0.01
 
     def _start(self) -> None:
-        """Small weights, and visible biases at the means."""
-        d = len(self.base_rate_)
-        rng = np.random.default_rng(self.seed_)
-        self.components_ = rng.normal(0, 0.5 / math.sqrt(d), (self.n_components, d)).astype(np.float32)
+        """Small weights, and visible biases at the means.
+
+        Units without a bound couple the columns by WᵀW, which grows with their number.
+        """
+        d, rng = len(self.base_rate_), np.random.default_rng(self.seed_)
+        size = 0.5 / math.sqrt(d if self.hidden == "binary" else d * self.n_components)
+        self.components_ = rng.normal(0, size, (self.n_components, d)).astype(np.float32)
         self.intercept_visible_ = self.base_rate_.copy()
         self.intercept_hidden_ = np.zeros(self.n_components, np.float32)
         self.log_precision_ = np.zeros(self.columns_.sizes[1], np.float32)
