@@ -175,10 +175,9 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         self.seed_ = int(generator(self.random_state).integers(2**31))
         self.__dict__.pop("log_partition_", None)
         with seeded(self.seed_, device), self._calm(self.batch_size):
-            rows, held = (
-                r and States(r, self.columns_) for r in training_rows(given.source, device, training, self.seed_)
-            )
-            assert rows is not None
+            learned, others = training_rows(given.source, device, training, self.seed_)
+            rows = States(learned, self.columns_)
+            held = None if others is None else States(others, self.columns_)
             size = batch_size(self.batch_size, rows.n)
             count = passes(self.n_iter, rows.n, size)
             self._start()

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..kernels import units as kernels
 from ..train import Batch
+from ..typing import Array
 from .draws import Draws, product
 from .likelihood import masses, smaller
 from .machine import Machine, gaussian_part
@@ -235,9 +236,12 @@ class ContrastiveStep:
 def momentum_step(p: Tensor, velocity: Tensor | None, g: Tensor, momentum: float, rate: float, decay: float) -> None:
     """V <- momentum V + rate (g - decay p), p <- p + V."""
     if p.device.type == "cpu" and p.ndim == 2:
-        order = "C" if p.is_contiguous() else "F"
-        w, v, slope = (None if x is None else x.numpy().ravel(order) for x in (p, velocity, g))
-        kernels.momentum_step(w, v, slope, momentum, rate, decay)
+
+        def flat(x: Tensor) -> Array:
+            out: Array = x.numpy().ravel("C" if p.is_contiguous() else "F")
+            return out
+
+        kernels.momentum_step(flat(p), None if velocity is None else flat(velocity), flat(g), momentum, rate, decay)
         return
     change = rate * (g - decay * p)
     if velocity is not None:
