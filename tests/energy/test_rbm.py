@@ -185,6 +185,15 @@ def test_divergence_stops_with_advice_and_the_last_good_state():
     assert np.isfinite(model.transform(X)).all()
 
 
+@pytest.mark.parametrize("rate", [0.5, 2.0, 10.0])
+def test_what_is_kept_of_learning_that_broke_down_is_finite(rate):
+    X = np.random.default_rng(0).multivariate_normal(np.zeros(4), np.eye(4) + 0.5, 400)
+    model = tacit.RBM(16, hidden="rectified", learning_rate=rate, n_iter=300, random_state=0)
+    with pytest.raises(TrainingError):
+        model.fit(X)
+    assert np.isfinite(model.transform(X)).all()
+
+
 def test_bad_input_names_column_and_kind():
     X = np.column_stack([np.arange(6) - 2.0, np.zeros(6)])
     with pytest.raises(InputError, match=r"column '0' goes from -2 to 3: 'gaussian' fits"):

@@ -25,7 +25,7 @@ from ..neural.scale import summarise
 from ..rng import generator
 from ..train import Batch, Report, Training, train
 from ..train.device import find_device
-from ..train.state import copied, seeded
+from ..train.state import copied, finite, seeded
 from ..typing import Array, Seed
 from .columns import Columns, States, choose, gaps
 from .draws import Draws, calm
@@ -626,7 +626,8 @@ class Watch:
     def __call__(self, report: Report) -> None:
         gap, size = report.values.get("free_energy_gap", 0.0), report.values.get("weights", 0.0)
         self.over = self.over + 1 if gap > self.most or size > 100 else 0
-        if self.over >= 3:
+        broken = report.ended and not finite(self.step.state())
+        if self.over >= 3 or broken:
             self.step.restore(self.good)
             raise TrainingError(
                 f"learning diverged in pass {report.epoch} of {report.epochs}: the rows lie {gap:.3g} nats above the "

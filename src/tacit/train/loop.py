@@ -17,7 +17,7 @@ from ..checkpoint import Checkpoint
 from ..errors import TrainingError
 from .callbacks import Callback, ProgressBar, Report, writer
 from .diagnosis import likely_cause
-from .state import copied, random_state, set_random_state
+from .state import copied, finite, random_state, set_random_state
 
 READ_EVERY, READ_SECONDS = 50, 0.1  # scalars are read, and the clock is looked at, after so many steps or seconds
 WATCH_COST = 100  # a good state is copied when so many times the last copy's own time has passed
@@ -305,7 +305,9 @@ class _Loop:
         """Copy the state, if that has become cheap beside the time since the last copy."""
         now = time.perf_counter()
         if self.good is None or now - self.good_when >= WATCH_COST * self.good_cost:
-            self.good = (self.epoch, self.batch, copied(self.step.state()))
+            state = self.step.state()
+            if finite(state):
+                self.good = (self.epoch, self.batch, copied(state))
             self.good_when = time.perf_counter()
             self.good_cost = self.good_when - now
 

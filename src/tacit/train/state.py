@@ -29,6 +29,19 @@ def copied(tree: Any) -> Any:
     return tree
 
 
+def finite(tree: Any) -> bool:
+    """Whether no tensor of the tree holds NaN or infinity.
+
+    >>> finite({"w": [torch.zeros(2)], "n": 1}), finite((torch.tensor([1.0, float("nan")]),))
+    (True, False)
+    """
+    if isinstance(tree, Tensor):
+        return not tree.is_floating_point() or bool(tree.isfinite().all())
+    if isinstance(tree, dict):
+        return all(map(finite, tree.values()))
+    return all(map(finite, tree)) if isinstance(tree, list | tuple) else True
+
+
 def random_state() -> dict[str, Any]:
     """The state of torch's generators."""
     cuda = torch.cuda.is_available() and torch.cuda.is_initialized()
