@@ -28,8 +28,7 @@ from ..typing import Array, Seed
 from .columns import gaps
 from .draws import Draws, calm, product
 from .likelihood import EXACT_BITS, LogLikelihood, LogPartition, ladder, log_mean
-from .rbm import passes
-from .step import falling, momentum_step
+from .step import falling, momentum_step, passes
 from .units import Binary, bits
 
 CLAMPED = 16  # hidden or missing units that are summed over for each row

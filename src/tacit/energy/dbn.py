@@ -27,11 +27,12 @@ from ..train import Batch, Training, train
 from ..train.device import find_device
 from ..train.state import seeded
 from ..typing import Array, Seed
+from .chains import fantasies
 from .columns import States
 from .draws import Draws, product
 from .likelihood import LogLikelihood
 from .machine import Machine
-from .rbm import RBM, fantasies
+from .rbm import RBM
 from .step import falling, momentum_step
 from .units import Binary, Layer
 

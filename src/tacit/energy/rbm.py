@@ -18,21 +18,23 @@ from ..base import Estimator, check_choice, check_number
 from ..data.block import Block
 from ..data.source import Source
 from ..data.table import Table
-from ..errors import ArgumentError, DataNotice, InputError, TrainingError
+from ..errors import ArgumentError, DataNotice, InputError
 from ..neural.fitting import batch_size
-from ..neural.rows import Given, as_batch, is_table, training_rows
+from ..neural.rows import Given, as_batch, is_table, training_rows, unrolled
 from ..neural.scale import summarise
 from ..rng import generator
-from ..train import Batch, Report, Training, train
+from ..train import Batch, Training, train
 from ..train.device import find_device
-from ..train.state import copied, finite, seeded
+from ..train.state import seeded
 from ..typing import Array, Seed
-from .columns import Columns, States, choose, gaps
+from .chains import fantasies, fill
+from .columns import States, choose, gaps
 from .draws import Draws, calm
-from .likelihood import LogLikelihood, LogPartition, base_rates, exact_samples, ladder, log_partition, smaller
+from .likelihood import LogLikelihood, LogPartition, base_rates, log_partition
 from .machine import Machine
-from .step import ContrastiveStep, Rule, falling
-from .units import Binary, Gaussian, Layer, Rectified
+from .step import ContrastiveStep, Rule, falling, passes
+from .units import Binary, Layer, Rectified, unit_gaussian
+from .watch import Watch, every, watched
 
 CELLS = 4_000_000  # numbers that are answered about at once
 WIDE = 5.0  # nats between the ends of a bracket that are worth a warning
@@ -183,7 +185,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
             self._start()
             rate = falling(self._rate(), training.schedule, count * math.ceil(rows.n / size))
             step = self._step(device, rate, size, rows.whole)
-            watch = Watch(step, self.columns_, lambda: self._take(step))
+            watch = Watch(step, self.columns_)
             track = None
             if held is not None or self.track is not None:
                 judged = held if held is not None else rows
@@ -195,7 +197,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
                     epochs=count,
                     batch_size=size,
                     seed=self.seed_,
-                    training=_with(training, watch),
+                    training=watched(training, watch),
                     evaluate=track,
                     checkpoint=None if checkpoint is None else Path(checkpoint),
                     about={"model": type(self).__name__, "columns": str(self.columns_), "rule": str(self._rule())},
@@ -444,10 +446,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
     def _open(self, X: Any, *, reset: bool, weight: object = None) -> Given:
         if not reset:
             check_is_fitted(self)
-        shape = None
-        if getattr(X, "ndim", 2) == 4:
-            shape = tuple(int(v) for v in X.shape[1:])
-            X = X.reshape(len(X), -1)
+        X, shape = unrolled(X)
         if reset:
             self.schema_, self.shape_ = None, shape
         elif shape != self.shape_ and shape is not None:
@@ -560,85 +559,3 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
 
     def _fresh_seed(self) -> int:
         return int(generator(self.random_state).integers(2**31))
-
-
-def passes(asked: int | str, n: int, size: int) -> int:
-    """ "auto": about 10,000 updates, 10 passes or more.
-
-    >>> passes("auto", 1797, 64), passes("auto", 60000, 256)
-    (345, 43)
-    """
-    return max(10, round(10_000 / math.ceil(n / size))) if isinstance(asked, str) else int(asked)
-
-
-def unit_gaussian(n: int) -> Gaussian:
-    """Gaussian units of precision 1."""
-    return Gaussian(torch.zeros(n))
-
-
-def every(period: int, look: Callable[[], dict[str, float]]) -> Callable[[], dict[str, float]]:
-    """What ``look`` says at the first of so many calls, and again at the others."""
-    calls = 0
-    said: dict[str, float] = {}
-
-    def ask() -> dict[str, float]:
-        nonlocal calls, said
-        if calls % period == 0:
-            said = look()
-        calls += 1
-        return said
-
-    return ask
-
-
-def fill(machine: Machine, draws: Draws, v: Tensor, holes: Tensor, steps: int) -> Tensor:
-    """Chains clamped to the cells that are no holes."""
-    for _ in range(steps):
-        v = torch.where(holes, machine.gibbs(draws, v), v)
-    return v
-
-
-def fantasies(machine: Machine, start: Tensor, n: int, steps: int, draws: Draws) -> Tensor:
-    """n rows v ~ p(v), as ``RBM.sample`` has them."""
-    found = smaller(machine)
-    if found is not None and (found[0].bits or 0) <= 16:
-        return exact_samples(machine, n, draws)
-    v = machine.visible.sample(draws, machine.at_rest(n), start)
-    for beta in ladder(steps)[1:]:
-        h = machine.hidden.sample(draws, machine.up(v), machine.c, float(beta))
-        v = machine.visible.sample(draws, machine.down(h), machine.b + start * ((1 - beta) / beta), float(beta))
-    return machine.chain(draws, v, max(1, steps // 10))
-
-
-class Watch:
-    """Stops learning that has diverged, with the last good state.
-
-    A row's probability is at most e^{F(model's state) - F(row)}, for p(model's state) ≤ 1: when the mean gap
-    F(rows) - F(model's) exceeds the entropy of fair coins in place of the columns, guessing would be better.
-    """
-
-    def __init__(self, step: ContrastiveStep, columns: Columns, keep: Any) -> None:
-        binary, gaussian, count, levels = columns.sizes
-        self.most = 10 + binary * math.log(2) + sum(map(math.log, levels)) + 10.0 * (gaussian + count)
-        self.step, self.good = step, copied(step.state())
-        self.over = 0
-
-    def __call__(self, report: Report) -> None:
-        gap, size = report.values.get("free_energy_gap", 0.0), report.values.get("weights", 0.0)
-        self.over = self.over + 1 if gap > self.most or size > 100 else 0
-        broken = report.ended and not finite(self.step.state())
-        if self.over >= 3 or broken:
-            self.step.restore(self.good)
-            raise TrainingError(
-                f"learning diverged in pass {report.epoch} of {report.epochs}: the rows lie {gap:.3g} nats above the "
-                f"model's own states in free energy, and weights are about {size:.3g}. Lower learning_rate, give "
-                "weight_decay, or take method='pt' or a larger k. The last good state is kept."
-            )
-        if report.ended and not self.over:
-            self.good = copied(self.step.state())
-
-
-def _with(training: Training, watch: Watch) -> Training:
-    from dataclasses import replace
-
-    return replace(training, callbacks=(*training.callbacks, watch))

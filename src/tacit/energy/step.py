@@ -254,3 +254,12 @@ def falling(rate: float, schedule: object, steps: int) -> Callable[[int], float]
     if schedule is None:
         return lambda _: rate
     return lambda t: rate * 0.5 * (1 + math.cos(math.pi * min(t / max(steps, 1), 1.0)))
+
+
+def passes(asked: int | str, n: int, size: int) -> int:
+    """ "auto": about 10,000 updates, 10 passes or more.
+
+    >>> passes("auto", 1797, 64), passes("auto", 60000, 256)
+    (345, 43)
+    """
+    return max(10, round(10_000 / math.ceil(n / size))) if isinstance(asked, str) else int(asked)

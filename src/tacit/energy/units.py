@@ -278,3 +278,8 @@ def bits(n: int) -> Tensor:
     """
     words = torch.arange(2**n)[:, None] >> torch.arange(n - 1, -1, -1)
     return (words & 1).float()
+
+
+def unit_gaussian(n: int) -> Gaussian:
+    """Gaussian units of precision 1."""
+    return Gaussian(torch.zeros(n))
