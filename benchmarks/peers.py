@@ -40,9 +40,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import machine
+from . import machine, scale
 from .contenders import _inertia, _mixture
-from .scale import centres
 from .table import RESULTS, duration
 from .worker import THREADS
 
@@ -81,7 +80,7 @@ CASES = {
 def some_rows(part: int, n: int) -> Any:
     """One partition [n, d]: rows around the centres, that touch."""
     rng = np.random.default_rng((0, part))
-    return centres()[rng.integers(0, K, n)] + rng.standard_normal((n, D), dtype=np.float32)
+    return scale.centres()[rng.integers(0, K, n)] + rng.standard_normal((n, D), dtype=np.float32)
 
 
 def rows(case: Case) -> Any:
@@ -97,11 +96,11 @@ def tacit(case: Case, X: Any) -> Callable[[int], Any]:
     from tacit import PCA, GaussianMixture, KMeans
 
     if case.model == "kmeans":
-        start = {"init": centres()} if case.given else {"init": "random", "n_init": 1}
+        start = {"init": scale.centres()} if case.given else {"init": "random", "n_init": 1}
         return lambda seed: KMeans(K, **start, max_iter=10, tol=0, algorithm="lloyd", random_state=seed).fit(X)
     if case.model == "gmm":
         one = np.broadcast_to(np.eye(D), (COMPONENTS, D, D)).copy()
-        first = {"weights_init": np.full(COMPONENTS, 1 / COMPONENTS), "means_init": centres()[:COMPONENTS]}
+        first = {"weights_init": np.full(COMPONENTS, 1 / COMPONENTS), "means_init": scale.centres()[:COMPONENTS]}
         given = first | {"precisions_init": one} if case.given else {"init_params": "random_from_data"}
         return lambda seed: GaussianMixture(COMPONENTS, **given, max_iter=5, tol=0, random_state=seed).fit(X)
     if case.model == "minibatch":
@@ -143,7 +142,7 @@ def held_there(client: Any, make: Callable[[int], Any], partitions: int, n: int,
 def dask_ml(case: Case, X: Any) -> Callable[[int], Any]:
     from dask_ml.cluster import KMeans
 
-    return lambda seed: KMeans(K, init=centres(), max_iter=10, tol=0, random_state=seed).fit(X)
+    return lambda seed: KMeans(K, init=scale.centres(), max_iter=10, tol=0, random_state=seed).fit(X)
 
 
 def sklearn(case: Case, X: Any) -> Callable[[int], Any]:
@@ -343,10 +342,7 @@ def run(name: str, peers_python: str) -> dict[str, Any] | None:
     }
 
 
-WORDS = {
-    "kmeans": "k-means, 64 centres, 10 steps",
-    "gmm": "Gaussian mixture, full, 8 components, 5 steps",
-    "pca": "PCA to 8",
+WORDS = scale.WORDS | {
     "minibatch": "k-means, 64 centres, in batches or in 10 steps",
     "incremental": "PCA to 8 in batches",
 }

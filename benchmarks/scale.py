@@ -1,11 +1,12 @@
 """Rows from files beside rows in memory: seconds of whole fits, and the memory that they take.
 
     python -m benchmarks.scale [--rows 50000000] [--folder FOLDER]
+    python -m benchmarks.scale --table       the table of the committed results
 
 Makes float32 rows [n, 16] around 64 centres in a folder (four files of about n · 64 bytes each: ``.npy``, Arrow,
 Parquet as pyarrow writes it, and "plain" Parquet without compression and dictionaries), then fits k-means (K = 64, 10
 passes from a given start, Lloyd's), PCA to 8 and a full GMM (K = 8, 5 steps from a given start) to the array in memory
-and to each file, every fit in a process of its own. Memory is the
+and to each file, every fit in a process of its own, all in turn and twice, the faster one counts. Memory is the
 anonymous part of the resident set at its peak: mapped pages of files are the system's to drop. The time in which
 pyarrow alone decodes the Parquet file stands beside. Writes results/scale.json.
 """
@@ -32,6 +33,12 @@ from .table import RESULTS
 D, K = 16, 64
 PLACES = {"memory": "x.npy", "npy": "x.npy", "arrow": "x.arrow", "parquet": "x.parquet", "plain": "plain.parquet"}
 MODELS = ("kmeans", "pca", "gmm")
+WORDS = {
+    "kmeans": "k-means, 64 centres, 10 steps",
+    "pca": "PCA to 8",
+    "gmm": "Gaussian mixture, full, 8 components, 5 steps",
+}
+OUT = RESULTS / "scale.json"
 PASSES = {"kmeans": 11, "pca": 1, "gmm": 6}
 
 
@@ -116,12 +123,42 @@ def decode(path: Path) -> float:
     return best
 
 
+def twice(model: str, folder: Path) -> dict[str, dict[str, float]]:
+    """The faster fit to each place, of two that are made in turn."""
+    best: dict[str, dict[str, float]] = {}
+    for _ in range(2):
+        for place in PLACES:
+            words = [sys.executable, "-m", "benchmarks.scale", "--folder", str(folder), "--fit", model, place]
+            found = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+            best[place] = min(best.get(place, found), found, key=lambda f: f["seconds"])
+    return best
+
+
+def markdown() -> str:
+    """One line a model: seconds, how much of the rate in memory that is, and megabytes."""
+    results = json.loads(OUT.read_text())
+    lines = ["| | in memory | `.npy` | Arrow | Parquet | plain Parquet |", "|---|---|---|---|---|---|"]
+    for model, told in results["fits"].items():
+        cells = [f"{told['memory']['seconds']:.3g} s"]
+        for place in list(PLACES)[1:]:
+            r = told[place]
+            cells.append(f"{r['seconds']:.3g} s, {r['of the rate in memory']:.0%}, {r['peak_mb']} MB")
+        lines.append(f"| {WORDS[model]} | {' | '.join(cells)} |")
+    reading = results["pyarrow decodes in"]
+    last = [f"{reading[place]:.3g} s" if place in reading else "" for place in list(PLACES)[1:]]
+    return "\n".join([*lines, f"| reading alone, by pyarrow, one pass | | {' | '.join(last)} |"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=50_000_000)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--fit", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--table", action="store_true", help="print the table of the results there, run nothing")
     asked = parser.parse_args()
+    if asked.table:
+        print(markdown())
+        return
     if asked.fit:
         print(json.dumps(fit(*asked.fit, asked.folder)))
         return
@@ -133,11 +170,10 @@ def main() -> None:
         reading = {place: decode(folder / PLACES[place]) for place in ("parquet", "plain")}
         out["pyarrow decodes in"] = {place: round(seconds, 3) for place, seconds in reading.items()}
         for model in MODELS:
-            told = {}
+            told = twice(model, folder)
+            memory = told["memory"]["seconds"]
             for place in PLACES:
-                words = [sys.executable, "-m", "benchmarks.scale", "--folder", str(folder), "--fit", model, place]
-                told[place] = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
-                memory, mine = told["memory"]["seconds"], told[place]["seconds"]
+                mine = told[place]["seconds"]
                 told[place]["of the rate in memory"] = round(memory / mine, 3)
                 if place in reading:
                     told[place]["of the lesser rate"] = round(max(memory, reading[place] * PASSES[model]) / mine, 3)
@@ -145,7 +181,7 @@ def main() -> None:
             out["fits"][model] = told
     out |= {"commit": machine.commit(), "date": time.strftime("%Y-%m-%d"), "seed": 0}
     out["machine"] = machine.describe(os.cpu_count() or 1)
-    (RESULTS / "scale.json").write_text(json.dumps(out, indent=1) + "\n")
+    OUT.write_text(json.dumps(out, indent=1) + "\n")
 
 
 if __name__ == "__main__":

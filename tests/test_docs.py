@@ -98,6 +98,7 @@ def test_links_lead_somewhere() -> None:
     ("page", "mark", "module", "table"),
     [
         ("README.md", "speed", "table", "markdown"),
+        ("docs/scale.md", "scale", "scale", "markdown"),
         ("docs/scale.md", "peers", "peers", "markdown"),
         ("docs/scale.md", "cost", "cost", "markdown"),
         ("docs/scale.md", "constants", "cost", "constants_markdown"),
