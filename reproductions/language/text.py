@@ -61,7 +61,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
             print(told())
             raise
         if not quick:
-            model.save(options.work / f"{name}.tacit")
+            model.set_params(training=None).save(options.work / f"{name}.tacit")
         weights = sum(p.numel() for p in model.network_.parameters())
         return told() | {"bits": round(model.bits_per_character(test), 4), "weights": weights}
 
