@@ -21,6 +21,8 @@ import tacit
 
 from .common import Results, arguments, fitted, reviews, run, timed
 
+SIZES = (100, 400, 1600)
+
 
 def balanced(y: np.ndarray, n: int, seed: int) -> np.ndarray:
     """n row numbers, half of them of each kind."""
@@ -41,7 +43,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     (texts, y), (test, y_test) = reviews(options)
     quick = options.quick
     results = Results("reviews", options)
-    sizes = (16, 200) if quick else (100, 400, 1600)
+    sizes = (16, 200) if quick else SIZES
     models: dict[str, Any] = {}
 
     def pretrained() -> Any:

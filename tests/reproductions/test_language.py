@@ -34,6 +34,11 @@ def test_labels_on_reviews() -> None:
     assert found["16 labels, TF-IDF"]["mean"] > 0.6
 
 
+def test_the_page_has_the_figures_that_the_results_hold() -> None:
+    page = script("language", "table")
+    assert page.table() in page.PAGE.read_text(encoding="utf-8")
+
+
 def test_the_page_tells_the_committed_curves() -> None:
     curves = script("", "pretraining")
     page = (ROOT / "docs" / "pretraining.md").read_text(encoding="utf-8")
