@@ -185,7 +185,7 @@ def test_divergence_stops_with_advice_and_the_last_good_state():
     assert np.isfinite(model.transform(X)).all()
 
 
-@pytest.mark.parametrize("rate", [0.5, 2.0, 10.0])
+@pytest.mark.parametrize("rate", [2.0, 10.0, 100.0])
 def test_what_is_kept_of_learning_that_broke_down_is_finite(rate):
     X = np.random.default_rng(0).multivariate_normal(np.zeros(4), np.eye(4) + 0.5, 400)
     model = tacit.RBM(16, hidden="rectified", learning_rate=rate, n_iter=300, random_state=0)
