@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from os import PathLike, fspath
 from typing import Any
 
@@ -57,14 +56,12 @@ def memory_rows(X: Any) -> MemorySource:
 
 def check_block(block: Block, columns: tuple[str, ...] | None, gaps: bool, name: str) -> None:
     """Refuse infinity, and NaN if gaps are not taken, and say in which row of the source and in which column."""
+    keys = list(map(repr, columns) if columns else map(str, range(block.d)))
     if isinstance(block.numbers, tuple):
-        cells: Sequence[Column] = block.numbers
-    elif _finite(block.numbers):
-        return
-    else:
-        cells = [Column(x) for x in block.numbers.T]
-    for key, column in zip(map(repr, columns) if columns else map(str, range(block.d)), cells, strict=True):
-        check_column(key, column, gaps, name, block.start)
+        for key, column in zip(keys, block.numbers, strict=True):
+            check_column(key, column, gaps, name, block.start)
+    elif not _finite(block.numbers):
+        _find_bad(block.numbers, keys, gaps, name, block.start)
 
 
 def recheck(source: MemorySource, *, gaps: bool, name: str) -> None:
@@ -103,10 +100,9 @@ def _checked(X: Any, gaps: bool, sparse: bool, name: str) -> MemorySource:
 
 
 def _dense(X: Array, gaps: bool, name: str) -> MemorySource:
-    X = usable(X)
-    if not _finite(X):
-        _find_bad(X, gaps, name)
-    return MemorySource(Block(0, X))
+    block = Block(0, usable(X))
+    check_block(block, None, gaps, name)
+    return MemorySource(block)
 
 
 def _finite(x: Array) -> bool:
@@ -115,14 +111,14 @@ def _finite(x: Array) -> bool:
         return x.dtype.kind != "f" or bool(np.isfinite(x.sum()))
 
 
-def _find_bad(X: Array, gaps: bool, name: str) -> None:
+def _find_bad(X: Array, keys: list[str], gaps: bool, name: str, start: int) -> None:
     """Raise scikit-learn's phrase, and say where, for the first infinity, or NaN if gaps are not taken."""
     for lo in range(0, len(X), 65536):
         part = X[lo : lo + 65536]
         for what, bad in (("infinity", np.isinf(part)), ("NaN", np.isnan(part))):
             if (what == "infinity" or not gaps) and bad.any():
                 i, j = (int(v) for v in np.argwhere(bad)[0])
-                refuse(what, lo + i, str(j), X.dtype, name)
+                refuse(what, start + lo + i, keys[j], X.dtype, name)
 
 
 def refuse(what: str, row: int, column: str, dtype: Any, name: str) -> None:
