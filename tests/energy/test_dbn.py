@@ -44,6 +44,18 @@ def test_the_bound_is_a_bound_and_near(fine_tune):
     assert 0.5 * np.abs(p - np.exp(truth)).sum() < 0.06
 
 
+@pytest.mark.parametrize("resample", [False, True])
+def test_a_second_layer_starts_as_the_first_turned_over(resample):
+    """p(h₁) is then what the first machine makes of it, q its posterior: the bound is log p(v) of the first."""
+    model = tacit.DBN((5, 4), n_iter=(150, 1), learning_rate=(0.3, 1e-9), resample=resample, random_state=0).fit(SMALL)
+    alone = model.rbms_[0].score_samples(SMALL)
+    np.testing.assert_allclose(model.score_samples(SMALL, n_samples=1), alone, atol=1e-3)
+    wide = tacit.DBN((5, 9), n_iter=(150, 1), learning_rate=(0.3, 1e-9), random_state=0).fit(SMALL)
+    assert wide.score_samples(SMALL).mean() == pytest.approx(alone.mean(), abs=0.2)
+    better = tacit.DBN((5, 9), n_iter=(150, 300), learning_rate=(0.3, 0.1), resample=resample, random_state=0)
+    assert better.fit(SMALL).score_samples(SMALL, n_samples=50).mean() > alone.mean() - 0.02
+
+
 def test_unrolled_it_gives_back_what_it_gave():
     model = tacit.DBN((12, 6), last="gaussian", n_iter=10, learning_rate=(0.1, 0.01), random_state=0).fit(X)
     still = model.unroll(epochs=1, learning_rate=1e-12, random_state=0).fit(X)
@@ -75,10 +87,11 @@ def test_a_classifier_starts_from_the_weights():
     assert plain.init.encoder is None
 
 
-def test_stages_go_on_from_a_checkpoint_and_files_keep_the_answers(tmp_path):
-    fit = lambda **kw: tacit.DBN((8, 5), n_iter=4, fine_tune=3, random_state=0, **kw)  # noqa: E731
+@pytest.mark.parametrize(("stage", "resample"), [("up-down", False), ("train", True)])
+def test_stages_go_on_from_a_checkpoint_and_files_keep_the_answers(tmp_path, stage, resample):
+    fit = lambda **kw: tacit.DBN((8, 5), n_iter=(2, 5), fine_tune=4, resample=resample, random_state=0, **kw)  # noqa: E731
     whole = fit().fit(X)
-    stop = tacit.Training(callbacks=(lambda r: r.epoch == 2 and r.ended and r.stage == "up-down",))
+    stop = tacit.Training(callbacks=(lambda r: r.epoch == 3 and r.ended and r.stage == stage,))
     assert fit(training=stop).fit(X, checkpoint=tmp_path / "c").stopped_ == "callback"
     again = fit().fit(X, checkpoint=tmp_path / "c")
     np.testing.assert_array_equal(again.transform(X), whole.transform(X))

@@ -74,3 +74,9 @@ def test_speeds_are_measured() -> None:
 def test_the_page_has_the_figures_that_the_results_hold() -> None:
     page = script("energy", "table")
     assert page.table() in page.PAGE.read_text(encoding="utf-8")
+
+
+def test_defaults_are_better_than_independent_columns() -> None:
+    found = quick("defaults")
+    for name in ("bars and stripes 4x4", "digits"):
+        assert found[f"{name}, seed 0"]["low"] > found[f"{name}, independent columns"] + 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -36,6 +36,8 @@ from .rbm import RBM
 from .step import falling, momentum_step
 from .units import Binary, Layer
 
+DONE = ("epochs", "early stopping")  # how a layer ends that another may stand on
+
 
 class Direction(NamedTuple):
     """One layer told by another: units with η = a W + bias for states a [n, in]."""
@@ -64,7 +66,9 @@ class DBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
     """p(v, h₁, ..., h_L) = p(v | h₁) p(h₁ | h₂) ... p(h_{L-1}, h_L): directed layers under one RBM.
 
     Each layer is an RBM learned from what the layer below says of the rows (Hinton, Osindero and Teh 2006); then, with
-    ``fine_tune``, all of them by the up-down algorithm (appendix B there).
+    ``fine_tune``, all of them by the up-down algorithm (appendix B there). A layer with enough units starts as the
+    layer below turned over, W = W_belowᵀ: the network is then as likely as without it, and learning starts from there.
+    With ``resample`` it learns from states that are drawn anew through the layers below in every pass.
 
     Parameters
     ----------
@@ -147,24 +151,29 @@ class DBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         self.rbms_: list[RBM] = []
         rows: Any = X
         self.stopped_ = "epochs"
+        self.up_: list[tuple[Array, Array]] = []
+        self.down_: list[tuple[Array, Array]] = []
         for l in range(len(self.hidden_sizes)):
             rbm = self._layer(l)
+            if l:
+                rbm._under = self._turned(self.rbms_[-1], rbm)
+                rbm._drawn = self._told(X, sample_weight) if self.resample else None
             folder = None if checkpoint is None else Path(checkpoint) / f"layer-{l + 1}"
             rbm.fit(rows, sample_weight=sample_weight, checkpoint=folder)
+            rbm._under = rbm._drawn = None
             self.rbms_.append(rbm)
             self.stopped_ = rbm.stopped_
-            if rbm.stopped_ not in ("epochs", "early stopping"):
+            if self.stopped_ not in DONE:
                 break
             if l < len(self.hidden_sizes) - 1:
                 rows = np.asarray(rbm.transform(rows), dtype=np.float32)
+                self.up_.append((rbm.components_.T.copy(), rbm.intercept_hidden_.copy()))
+                self.down_.append((rbm.components_.copy(), rbm.intercept_visible_.copy()))
         self.n_features_in_ = self.rbms_[0].n_features_in_
         if hasattr(self.rbms_[0], "feature_names_in_"):
             self.feature_names_in_ = self.rbms_[0].feature_names_in_
-        below = self.rbms_[: len(self.hidden_sizes) - 1]
-        self.up_ = [(r.components_.T.copy(), r.intercept_hidden_.copy()) for r in below]
-        self.down_ = [(r.components_.copy(), r.intercept_visible_.copy()) for r in below]
         self.history_: list[dict[str, float]] = []
-        if self.fine_tune and below and len(self.rbms_) == len(self.hidden_sizes):
+        if self.fine_tune and self.up_ and self.stopped_ in DONE:
             self._up_down(X, sample_weight, checkpoint)
         return self
 
@@ -190,18 +199,37 @@ class DBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
             random_state=self.seed_ + l,
         )
 
-    def _up_down(self, X: object, weight: object, checkpoint: Any) -> None:
+    @staticmethod
+    def _turned(below: RBM, rbm: RBM) -> tuple[Array, Array, Array] | None:
+        """W, b, c of the machine below, where that one is a machine too whose visible units these can be."""
+        W, b, c = below.components_, below.intercept_visible_, below.intercept_hidden_
+        binary = set(below.columns_.kinds) == {"binary"} and not below.columns_.levels and rbm.hidden == "binary"
+        return (W, b, c) if binary and len(b) <= rbm.n_components else None
+
+    def _told(self, X: object, weight: object) -> Told:
+        """What the layers that are there tell of the rows."""
+        rows, read = self._seen(X, weight)
+        return Told(rows, read, self._directions(find_device(self.device))[0])
+
+    def _seen(self, X: object, weight: object) -> tuple[States, Any]:
+        """The states of the rows, and what reads a batch of them."""
         first, device = self.rbms_[0], find_device(self.device)
         given = first._open(X, reset=False, weight=weight)
         training = Training() if self.training is None else self.training
+        rows = States(training_rows(given.source, device, training, self.seed_)[0], first.columns_)
+        return rows, first._reader(first._machine(device), rows.whole)
+
+    def _up_down(self, X: object, weight: object, checkpoint: Any) -> None:
+        first, device = self.rbms_[0], find_device(self.device)
+        training = Training() if self.training is None else self.training
         with seeded(self.seed_, device), first._calm(self.batch_size):
-            rows = States(training_rows(given.source, device, training, self.seed_)[0], first.columns_)
+            rows, read = self._seen(X, weight)
             size = batch_size(self.batch_size, rows.n)
             steps = self.fine_tune * math.ceil(rows.n / size)
             top = self.rbms_[-1]._machine(device, learn=True)
             step = UpDownStep(
-                self._directions(device, copy=True), top, first._reader(first._machine(device), rows.whole),
-                max(self.k, 1), falling(float(self.fine_tune_rate), training.schedule, steps), self.seed_, size,
+                self._directions(device, copy=True), top, read, max(self.k, 1),
+                falling(float(self.fine_tune_rate), training.schedule, steps), self.seed_, size,
             )  # fmt: skip
             run = train(
                 lambda _: step, rows, epochs=self.fine_tune, batch_size=size, seed=self.seed_, stage="up-down",
@@ -394,6 +422,31 @@ class DBN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
 
         out: Array = np.asarray(self.rbms_[0]._answers(X, bound), dtype=np.float64)
         return out
+
+
+class Told:
+    """Batches of what the layers ``ups`` tell of rows: h₁ ~ p(h₁ | v), ..., and of the last one the means."""
+
+    whole = True
+
+    def __init__(self, rows: States, read: Callable[[Batch, Draws], Tensor], ups: Sequence[Direction]) -> None:
+        self.rows, self.read, self.ups = rows, read, ups
+
+    @property
+    def n(self) -> int:
+        """Rows in an epoch."""
+        return self.rows.n
+
+    def batches(
+        self, size: int, seed: int, epoch: int, start: int = 0, rank: int = 0, world: int = 1
+    ) -> Iterator[Batch]:
+        """Those of the rows; their draws are named by the place of a batch."""
+        for i, batch in enumerate(self.rows.batches(size, seed, epoch, start, rank, world), start):
+            draws = Draws(int(np.random.SeedSequence((seed, epoch, i, rank)).generate_state(1)[0]))
+            v, (*below, last) = self.read(batch, draws), self.ups
+            for up in below:
+                v = up.layer.sample(draws, up.natural(v), up.bias)
+            yield Batch(last.layer.mean(last.natural(v), last.bias), None, batch.weight)
 
 
 class UpDownStep:

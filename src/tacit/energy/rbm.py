@@ -111,6 +111,10 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
     array([[0., 0., 1., 1.]])
     """
 
+    # Set by a DBN while it learns a layer above others.
+    _under: tuple[Array, Array, Array] | None = None  # W [m, d], b [d], c [m] of the layer below
+    _drawn: Any = None  # in place of the rows: batches of what the layers below tell, drawn anew in every pass
+
     def __init__(
         self,
         n_components: int = 256,
@@ -178,8 +182,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         self.__dict__.pop("log_partition_", None)
         with seeded(self.seed_, device), self._calm(self.batch_size):
             learned, others = training_rows(given.source, device, training, self.seed_)
-            rows = States(learned, self.columns_)
             held = None if others is None else States(others, self.columns_)
+            rows = States(learned, self.columns_) if held is not None or self._drawn is None else self._drawn
             size = batch_size(self.batch_size, rows.n)
             count = passes(self.n_iter, rows.n, size)
             self._start()
@@ -220,7 +224,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         return 0.1 if bounded else 0.01
 
     def _start(self) -> None:
-        """Small weights, and visible biases at the means.
+        """Small weights, and visible biases at the means; over another machine (``_under``) that machine turned over.
 
         Units without a bound couple the columns by WᵀW, which grows with their number.
         """
@@ -230,6 +234,11 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         self.intercept_visible_ = self.base_rate_.copy()
         self.intercept_hidden_ = np.zeros(self.n_components, np.float32)
         self.log_precision_ = np.zeros(self.columns_.sizes[1], np.float32)
+        if self._under is not None:
+            W, b, c = self._under
+            self.components_ *= 0.1  # of the others, nearly silent
+            self.components_[: len(b)] = W.T
+            self.intercept_visible_, self.intercept_hidden_[: len(b)] = c.copy(), b
 
     def _step(self, device: torch.device, rate: Any, size: int, whole: bool) -> ContrastiveStep:
         machine = self._machine(device, learn=True)
