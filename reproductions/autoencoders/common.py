@@ -51,7 +51,10 @@ class Unfinished(Exception):
 
 
 class Results:
-    """Values by key in one JSON file, written after each; a key that is there is not worked out again."""
+    """Values by key in one JSON file, written after each; a key that is there is not worked out again.
+
+    Each has its seconds and commit; "made" is of the last one.
+    """
 
     def __init__(self, name: str, options: argparse.Namespace) -> None:
         self.options = options
@@ -67,7 +70,8 @@ class Results:
         if key not in self.values:
             began = time.perf_counter()
             found = work()
-            self.values[key] = {"found": found, "seconds": round(time.perf_counter() - began, 1)}
+            seconds = round(time.perf_counter() - began, 1)
+            self.values[key] = {"found": found, "seconds": seconds, "commit": machine.commit()}
             print(f"{key}: {found}", flush=True)
             self._write()
         return self.values[key]["found"]

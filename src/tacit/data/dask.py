@@ -25,6 +25,7 @@ from .table import Table
 
 S = TypeVar("S")
 
+LARGE = 200_000  # bytes from which a task of their own is sooner than a copy in every task
 WIDE = 16  # sums that are merged in one place: a level of the tree costs more time than the adding
 
 
@@ -129,7 +130,7 @@ class DaskSource(Apart):
         """f of each partition that has rows."""
         import dask
 
-        work = dask.delayed(_block, pure=False)
+        work, f = dask.delayed(_block, pure=False), _sent(f)
         check = None if self.sound else (self.gaps, self.name)
         some = set(range(len(self.parts))) if only is None else set(np.asarray(only).tolist())
         return [
@@ -188,6 +189,16 @@ class DaskTable(DaskSource):
     def _first(self) -> Block:
         some = next(i for i, n in enumerate(self.lengths) if n)
         return self.read(run(self.parts[some])[0])[:1]
+
+
+def _sent(f: Callable[[Block], Any]) -> Any:
+    """What goes out to the partitions: with every task where it is small, else once to each worker."""
+    import cloudpickle
+    import dask
+    from dask.base import get_scheduler
+
+    small = get_scheduler() is None or len(cloudpickle.dumps(f)) < LARGE
+    return f if small else dask.delayed(f, pure=False, traverse=False)
 
 
 def run(*tasks: Any) -> tuple[Any, ...]:
