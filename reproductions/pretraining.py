@@ -172,7 +172,7 @@ def graphs(options: Any, results: Results) -> Curves:
 
 
 STACKED = {"pre-trained": "pre-trained", "random": "random start"}
-READ = {"fine-tuned": "pre-trained", "TF-IDF": "TF-IDF, logistic regression"}
+READ = {"Bayes": "pre-trained, Bayes", "softmax": "pre-trained, softmax", "TF-IDF": "TF-IDF, logistic regression"}
 
 
 def elsewhere(path: Path, names: dict[str, str], of: str = "") -> Curves:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .exploration import explore as explore
     from .findings.pictures import explore_pictures as explore_pictures
     from .language.classifier import TextClassifier as TextClassifier
+    from .language.generative import GenerativeClassifier as GenerativeClassifier
     from .language.model import LanguageModel as LanguageModel
     from .language.ngram import NGramModel as NGramModel
     from .mixture.bayesian import BayesianGaussianMixture as BayesianGaussianMixture
@@ -65,6 +66,7 @@ _WHERE = {  # public name -> module; imported when first used
     "GAN": "adversarial.gan",
     "Game": "adversarial.game",
     "GaussianMixture": "mixture.gaussian",
+    "GenerativeClassifier": "language.generative",
     "JointMixture": "mixture.joint",
     "LanguageModel": "language.model",
     "MaskedAutoencoder": "neural.masked",
@@ -103,6 +105,7 @@ _NEEDS: dict[str, tuple[str, str]] = {  # public name -> (module that must be th
         "DenoisingAutoencoder",
         "GAN",
         "Game",
+        "GenerativeClassifier",
         "LanguageModel",
         "MaskedAutoencoder",
         "NetworkClassifier",

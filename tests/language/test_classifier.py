@@ -10,9 +10,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 
 import tacit
-from tacit import LanguageModel, TextClassifier
+from tacit import GenerativeClassifier, LanguageModel, TextClassifier
 from tacit.errors import ArgumentError, InputError
-from tacit.language.classifier import Cut, softmax_regression
+from tacit.language.classifier import Cut, pieces, softmax_regression
 
 GOOD, BAD = ["so good, so very good", "what a good one"] * 5, ["bad, bad, really bad", "oh so bad"] * 5
 TEXTS, LABELS = GOOD + BAD, ["+"] * 10 + ["-"] * 10
@@ -24,18 +24,23 @@ def start() -> LanguageModel:
     return LanguageModel(**small, epochs=2).fit(TEXTS)
 
 
-def test_it_learns_from_labels(start: LanguageModel) -> None:
-    model = start.to_classifier(epochs=2, random_state=0).fit(TEXTS, LABELS)
+@pytest.fixture(params=[False, True], ids=["softmax", "Bayes"])
+def generative(request) -> bool:
+    return request.param
+
+
+def test_it_learns_from_labels(start: LanguageModel, generative: bool) -> None:
+    model = start.to_classifier(generative=generative, epochs=3, learning_rate=0.003, random_state=0).fit(TEXTS, LABELS)
     p = model.predict_proba(["very good", "so bad"])
     np.testing.assert_allclose(p.sum(axis=1), 1.0)
     assert model.predict(["very good", "so bad"]).tolist() == ["+", "-"]
     assert model.score(TEXTS, LABELS) == 1.0
-    assert model.history_[-1]["loss"] < np.log(2)
+    assert model.history_[-1]["loss"] < (model.history_[0]["loss"] if generative else np.log(2))
 
 
-def test_the_start_is_left_as_it_was(start: LanguageModel) -> None:
+def test_the_start_is_left_as_it_was(start: LanguageModel, generative: bool) -> None:
     before = start.score_samples(TEXTS)
-    start.to_classifier(epochs=1, learning_rate=0.01, random_state=0).fit(TEXTS, LABELS)
+    start.to_classifier(generative=generative, epochs=1, learning_rate=0.01, random_state=0).fit(TEXTS, LABELS)
     np.testing.assert_array_equal(start.score_samples(TEXTS), before)
 
 
@@ -48,7 +53,33 @@ def test_texts_in_pieces_have_the_mean_over_all_their_tokens(start: LanguageMode
         states = [
             model.network_.network.states(torch.from_numpy(whole[lo : lo + 12])[None])[0] for lo in range(0, 30, 12)
         ]
-    torch.testing.assert_close(model._features(ids)[0], torch.cat(states).mean(0), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        model._features(pieces(ids, 12, torch.device("cpu")))[0], torch.cat(states).mean(0), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_unbounded_and_untempered_it_is_bayes_rule(start: LanguageModel) -> None:
+    texts, labels = TEXTS[:13], LABELS[:13]
+    how = {"bound": 1e6, "temper": 1.0, "epochs": 2, "learning_rate": 0.01, "random_state": 0}
+    model = start.to_classifier(generative=True, **how).fit(texts, labels)
+    ids = torch.from_numpy(np.concatenate([[0], model.tokens_.encode("so bad")]).astype(np.int64))[None]
+    with torch.no_grad():
+        logs = [
+            torch.log_softmax(net(ids[:, :-1]), -1).gather(-1, ids[:, 1:, None]).sum().item() for net in model.network_
+        ]
+    assert model.class_log_prior_ == pytest.approx(np.log([10 / 13, 3 / 13]))  # "+" comes before "-"
+    joint = np.array(logs) + model.class_log_prior_
+    expected = np.exp(joint - np.logaddexp(*joint))
+    np.testing.assert_allclose(model.predict_proba(["so bad"])[0], expected, rtol=1e-4)
+
+
+def test_a_text_of_many_pieces_is_the_sum_of_its_pieces_and_bounded(start: LanguageModel) -> None:
+    model = start.to_classifier(generative=True, epochs=2, learning_rate=0.01, random_state=0).fit(TEXTS, LABELS)
+    long = "bad, bad, really bad and more"
+    odds = np.log(model.predict_proba([long, "so"]) / model.predict_proba([long, "so"])[:, :1])[:, 1]
+    alone = np.log(model.predict_proba([long]) / model.predict_proba([long])[:, :1])[0, 1]
+    assert odds[0] == pytest.approx(alone, abs=1e-5)
+    assert 0 < odds[0] <= 2 * 0.1 * 0.2 * len(long)
 
 
 def test_batches_are_of_texts() -> None:
@@ -73,22 +104,22 @@ def test_the_first_regression_is_scikit_learns(classes: int) -> None:
     np.testing.assert_allclose(ours, theirs.predict_proba(x), atol=1e-3)
 
 
-def test_saved_and_loaded(start: LanguageModel, tmp_path) -> None:
-    model = start.to_classifier(epochs=1, random_state=0).fit(TEXTS, LABELS)
+def test_saved_and_loaded(start: LanguageModel, generative: bool, tmp_path) -> None:
+    model = start.to_classifier(generative=generative, epochs=1, random_state=0).fit(TEXTS, LABELS)
     model.save(tmp_path / "m.tacit")
     back = tacit.load(tmp_path / "m.tacit")
     np.testing.assert_array_equal(back.predict_proba(TEXTS), model.predict_proba(TEXTS))
     assert back.predict(["good"]).tolist() == model.predict(["good"]).tolist()
 
 
-def test_where_people_put_a_classifier(start: LanguageModel) -> None:
-    model = start.to_classifier(pretrained=False, epochs=0, random_state=0)
+def test_where_people_put_a_classifier(start: LanguageModel, generative: bool) -> None:
+    model = start.to_classifier(pretrained=False, generative=generative, epochs=0, random_state=0)
     assert clone(model).init is start
     assert cross_val_score(model, np.array(TEXTS, dtype=object), np.array(LABELS), cv=2).shape == (2,)
 
 
-def test_stopped_and_taken_up_again_gives_the_same_bits(start: LanguageModel, tmp_path) -> None:
-    options = {"epochs": 2, "batch_size": 4, "random_state": 0}
+def test_stopped_and_taken_up_again_gives_the_same_bits(start: LanguageModel, generative: bool, tmp_path) -> None:
+    options = {"generative": generative, "epochs": 2, "batch_size": 4, "random_state": 0}
     straight = start.to_classifier(**options).fit(TEXTS, LABELS)
     stop = tacit.Training(callbacks=(lambda report: report.ended,))
     start.to_classifier(**options, training=stop).fit(TEXTS, LABELS, checkpoint=tmp_path)
@@ -107,3 +138,8 @@ def test_labels_that_do_not_fit(start: LanguageModel, y, words) -> None:
 def test_a_start_that_is_not_fitted() -> None:
     with pytest.raises(ArgumentError, match="init must be a fitted LanguageModel"):
         TextClassifier(LanguageModel()).fit(TEXTS, LABELS)
+
+
+def test_a_class_of_empty_texts(start: LanguageModel) -> None:
+    with pytest.raises(InputError, match="texts of class '-' are empty"):
+        GenerativeClassifier(start, epochs=0).fit(["good", ""], ["+", "-"])

@@ -1,4 +1,4 @@
-"""Models of texts: n-grams, a transformer, and a classifier on it."""
+"""Models of texts: n-grams, a transformer, and classifiers on it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from .ngram import NGramModel as NGramModel
 
 if TYPE_CHECKING:
     from .classifier import TextClassifier as TextClassifier
+    from .generative import GenerativeClassifier as GenerativeClassifier
     from .model import LanguageModel as LanguageModel
 
-_DEEP = {"LanguageModel": "model", "TextClassifier": "classifier"}  # need torch, imported when first used
+# What needs torch, imported when first used.
+_DEEP = {"LanguageModel": "model", "TextClassifier": "classifier", "GenerativeClassifier": "generative"}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
@@ -97,8 +98,66 @@ def cut(ids: Array, context: int) -> list[Array]:
     return [whole[lo : lo + context] for lo in range(0, len(whole), context)]
 
 
+def pieces(ids: Sequence[Array], context: int, device: torch.device, size: int = 8) -> Iterator[Pieces]:
+    """The pieces of texts, of ``size`` texts at a time, in order."""
+    rows = Cut(ids, np.zeros(len(ids), np.int64), context, device)
+    return (rows.take(np.arange(i, min(i + size, len(ids)))) for i in range(0, len(ids), size))
+
+
 @dataclass(eq=False, repr=False, kw_only=True)
-class TextClassifier(ClassifierMixin, Network):  # type: ignore[misc]
+class OnTexts(ClassifierMixin, Network):  # type: ignore[misc]
+    """An abstract classifier of texts that starts from a language model."""
+
+    init: LanguageModel = field(kw_only=False)
+    pretrained: bool = True
+    epochs: int | str = 4
+    batch_size: int | str = 8
+    learning_rate: float = 3e-4
+    _modules = ("network_",)
+
+    def predict(self, X: object) -> Array:
+        """The most probable class of each text [n]."""
+        at: Array = self.predict_proba(X).argmax(axis=1)
+        labels: Array = self.classes_[at]
+        return labels
+
+    @abstractmethod
+    def predict_proba(self, X: object) -> Doubles:
+        """p(y | text) [n, C]."""
+
+    def _read(self, X: object, y: Any) -> tuple[list[Array], Array]:
+        """The tokens of each text, and y as class numbers [n]."""
+        self._check()
+        texts, y = read_texts(X), read_labels(self, y)
+        check_length(y, len(texts), "texts")
+        self.classes_, at = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise InputError(f"y holds one class, {self.classes_.tolist()[0]!r}: there is nothing to tell apart")
+        self.tokens_, self.shape_ = self.init.tokens_, self.init.shape_
+        return [self.tokens_.encode(text) for text in texts], at.astype(np.int64)
+
+    def _cut(self, X: object) -> Iterator[Pieces]:
+        """The pieces of texts, a few at a time."""
+        ids = [self.tokens_.encode(text) for text in read_texts(X)]
+        return pieces(ids, self._context(), next(self.network_.parameters()).device)
+
+    def _context(self) -> int:
+        return int(self.init.context)
+
+    def _check(self) -> None:
+        check_number(self, "epochs", integer=True, low=0)
+        check_number(self, "batch_size", integer=True, low=1)
+        check_number(self, "learning_rate", low=0, open_low=True)
+        check_choice(self, "pretrained", [True, False])
+        if not isinstance(self.init, LanguageModel) or not hasattr(self.init, "network_"):
+            raise ArgumentError(f"init must be a fitted LanguageModel. Got {self.init!r} instead.")
+
+    def __sklearn_tags__(self) -> Any:
+        return text_tags(super().__sklearn_tags__())
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class TextClassifier(OnTexts):
     """p(y | text) = softmax(V h + c), h the mean of the states of a transformer over the text, all trained together.
 
     V and c start as the logistic regression on the states before any training (Kumar et al. 2022), so that what was
@@ -134,24 +193,14 @@ class TextClassifier(ClassifierMixin, Network):  # type: ignore[misc]
     ['+', '-']
     """
 
-    init: LanguageModel = field(kw_only=False)
-    pretrained: bool = True
     penalty: float = 1.0
-    epochs: int | str = 4
-    batch_size: int | str = 8
-    learning_rate: float = 3e-4
-    _modules = ("network_",)
 
     def fit(self, X: object, y: object, *, checkpoint: Any = None) -> Self:
         """Learn from texts X and their labels y [n]; ``checkpoint`` as in ``LanguageModel``."""
-        self._check()
-        texts = read_texts(X)
-        labels = self._labels(y, len(texts))
-        self.tokens_, self.shape_ = self.init.tokens_, self.init.shape_
-        ids = [self.tokens_.encode(text) for text in texts]
+        ids, labels = self._read(X, y)
         device = find_device(self.device)
         plan = make_plan(self, checkpoint, device, shape=str(self.shape_), classes=len(self.classes_))
-        plan = plan._replace(training=filled(plan.training, adamw), batch_size=min(int(self.batch_size), len(texts)))
+        plan = plan._replace(training=filled(plan.training, adamw), batch_size=min(int(self.batch_size), len(ids)))
         with seeded(plan.seed, device):
             self.network_ = self._untrained()[0].to(device)
             if self.pretrained:
@@ -164,32 +213,24 @@ class TextClassifier(ClassifierMixin, Network):  # type: ignore[misc]
                 self.history_, self.n_iter_, self.stopped_ = run.history, run.epochs, run.stopped
         return self
 
-    def predict(self, X: object) -> Array:
-        """The most probable class of each text [n]."""
-        at: Array = self.predict_proba(X).argmax(axis=1)
-        labels: Array = self.classes_[at]
-        return labels
-
     def predict_proba(self, X: object) -> Doubles:
         """p(y | text) [n, C]."""
         check_is_fitted(self)
-        h = self._features([self.tokens_.encode(text) for text in read_texts(X)])
         with torch.no_grad():
-            p: Doubles = torch.softmax(self.network_.head(h).double(), dim=1).cpu().numpy()
+            logits = self.network_.head(self._features(self._cut(X))).double()
+        p: Doubles = torch.softmax(logits, dim=1).cpu().numpy()
         return p
 
-    def _features(self, ids: Sequence[Array]) -> Tensor:
+    def _features(self, parts: Iterator[Pieces]) -> Tensor:
         """h [n, w]."""
         network = self.network_.eval()
-        device = network.head.weight.device
-        rows = Cut(ids, np.zeros(len(ids), np.int64), self._context(), device)
         with torch.no_grad():
-            taken = [rows.take(np.arange(i, min(i + 8, len(ids)))) for i in range(0, len(ids), 8)]
-            return torch.cat([network.features(part.x, part.of, len(part.y)) for part in taken])
+            return torch.cat([network.features(part.x, part.of, len(part.y)) for part in parts])
 
     def _start(self, ids: Sequence[Array], labels: Array) -> None:
         """V and c of the logistic regression on the states as they are."""
-        h = self._features(ids).double().cpu().numpy()
+        parts = pieces(ids, self._context(), self.network_.head.weight.device)
+        h = self._features(parts).double().cpu().numpy()
         mean, sd = h.mean(axis=0), h.std(axis=0) + 1e-6
         V, c = softmax_regression((h - mean) / sd, labels, len(self.classes_), float(self.penalty))
         head = self.network_.head
@@ -197,33 +238,12 @@ class TextClassifier(ClassifierMixin, Network):  # type: ignore[misc]
             head.weight.copy_(torch.from_numpy(V / sd))
             head.bias.copy_(torch.from_numpy(c - V @ (mean / sd)))
 
-    def _context(self) -> int:
-        return int(self.init.context)
-
     def _untrained(self) -> tuple[Pooled]:
         return (Pooled(Transformer(*self.shape_), len(self.classes_)),)
 
-    def _labels(self, y: Any, n: int) -> Array:
-        """y as class numbers [n]."""
-        y = read_labels(self, y)
-        check_length(y, n, "texts")
-        self.classes_, at = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise InputError(f"y holds one class, {self.classes_[0]!r}: there is nothing to tell apart")
-        labels: Array = at.astype(np.int64)
-        return labels
-
     def _check(self) -> None:
-        check_number(self, "epochs", integer=True, low=0)
-        check_number(self, "batch_size", integer=True, low=1)
-        check_number(self, "learning_rate", low=0, open_low=True)
+        super()._check()
         check_number(self, "penalty", low=0, open_low=True)
-        check_choice(self, "pretrained", [True, False])
-        if not isinstance(self.init, LanguageModel) or not hasattr(self.init, "network_"):
-            raise ArgumentError(f"init must be a fitted LanguageModel. Got {self.init!r} instead.")
-
-    def __sklearn_tags__(self) -> Any:
-        return text_tags(super().__sklearn_tags__())
 
 
 def softmax_regression(x: Doubles, y: Array, classes: int, penalty: float) -> tuple[Doubles, Doubles]:

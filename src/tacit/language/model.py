@@ -103,14 +103,16 @@ class LanguageModel(TextModel, Network):
         self.history_, self.n_iter_, self.stopped_ = run.history, run.epochs, run.stopped
         return self
 
-    def to_classifier(self, pretrained: bool = True, **parameters: Any) -> Any:
-        """An unfitted ``TextClassifier``: this transformer and a softmax.
+    def to_classifier(self, pretrained: bool = True, generative: bool = False, **parameters: Any) -> Any:
+        """An unfitted ``TextClassifier``, this transformer and a softmax; or a ``GenerativeClassifier``, one for each
 
-        ``pretrained=False`` starts from a transformer like it with random weights; ``parameters`` are the classifier's.
+        class and Bayes' rule. ``pretrained=False`` starts from transformers like it with random weights; ``parameters``
+        are the classifier's.
         """
         from .classifier import TextClassifier
+        from .generative import GenerativeClassifier
 
-        return TextClassifier(self, pretrained=pretrained, **parameters)
+        return (GenerativeClassifier if generative else TextClassifier)(self, pretrained=pretrained, **parameters)
 
     # Answers.
 
