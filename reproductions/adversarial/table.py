@@ -58,11 +58,11 @@ def figures() -> list[str]:
             )  # fmt: skip
     seeds = values("modes")
     for shape, must, published in (("ring", "8 / 95 %", "7.9 / 95.6 %"), ("grid", "24.5 / 90 %", "24.8 / 93.6 %")):
-        for steps in sorted({key.split(", ")[1] for key in seeds if key.startswith(shape)}):
-            some = [one for key, one in seeds.items() if key.startswith(f"{shape}, {steps},")]
+        for how in sorted({key.rsplit(", ", 1)[0] for key in seeds if key.startswith(shape)}):
+            some = [one for key, one in seeds.items() if key.rsplit(", ", 1)[0] == how]
             mean = {k: sum(one["found"][k] for one in some) / len(some) for k in ("modes", "high quality")}
             line(
-                f"{shape} ({steps}, {len(some)} seed{'s' * (len(some) > 1)}): modes / high quality",
+                f"{how}, {len(some)} seed{'s' * (len(some) > 1)}: modes / high quality",
                 f"{mean['modes']:.1f} / {mean['high quality']:.1%}", must, published, *(one["seconds"] for one in some),
             )  # fmt: skip
     for one in values("classifier").values():
