@@ -13,7 +13,7 @@ from scipy.stats import norm
 torch = pytest.importorskip("torch", reason="the deep part needs torch")
 
 from tacit.adversarial import losses
-from tacit.adversarial.watch import coverage, radii
+from tacit.adversarial.watch import Watch, coverage, radii
 from tacit.errors import ArgumentError
 
 INFINITY = torch.tensor([math.inf])
@@ -112,3 +112,14 @@ def test_rules_out_of_range_are_refused() -> None:
     for wrong in ({"loss": "nobody"}, {"penalty": "r3"}, {"pack": 0}, {"average": 2.0}, {"weight": -1.0}):
         with pytest.raises(ArgumentError, match=next(iter(wrong))):
             Game(**wrong)
+
+
+@pytest.mark.parametrize(("first", "trouble"), [(0, "collapse"), (2, "")])
+def test_looks_before_the_players_are_whole_are_not_compared(first: int, trouble: str) -> None:
+    """Two good looks and three bad ones: collapse, unless the good ones are of layers that are still faded in."""
+    x = torch.randn(256, 2, generator=torch.Generator().manual_seed(0))
+    said = {"d_real": torch.tensor(0.5), "d_generated": torch.tensor(0.5)}
+    watch = Watch(1, first)
+    for step, off in enumerate([0.0, 0.0, 9.0, 9.0, 9.0]):
+        watch(step, said, torch.nn.Identity(), x, lambda m, off=off: x[:m] + off, ())
+    assert watch.trouble == trouble

@@ -163,6 +163,7 @@ class Adversarial(Network):
         read: Callable[[Batch], Rows],
         count: int,
         before: Callable[..., None] | None = None,
+        settled: float = 0.0,
     ) -> Run:
         """``count`` epochs of the game."""
         return play(
@@ -176,6 +177,7 @@ class Adversarial(Network):
             epochs=count,
             batch_size=self._batch_size(rows.n),
             before=before,
+            settled=settled,
         )
 
     def _game(self) -> Game:

@@ -172,16 +172,16 @@ class ProgressiveGAN(Adversarial):
             if not share:
                 continue
             self._set(stage, 1.0, self.generator_, self.discriminator_)
+            fade = self.fade if stage < stages - 1 else 0.0
 
             def read(batch: Batch, stage: int = stage) -> tuple[Tensor, tuple[Tensor, ...]]:
                 x, label = full(batch)
                 return F.avg_pool2d(x, 2**stage), label
 
-            def grow(done: float, *modules: nn.Module, stage: int = stage) -> None:
-                first = stage == stages - 1 or not self.fade
-                self._set(stage, 1.0 if first else min(1.0, done / self.fade), *modules)
+            def grow(done: float, *modules: nn.Module, stage: int = stage, fade: float = fade) -> None:
+                self._set(stage, min(1.0, done / fade) if fade else 1.0, *modules)
 
-            run = self._stage(f"side {side}", rows, plan, read, share, grow)
+            run = self._stage(f"side {side}", rows, plan, read, share, grow, fade)
             history += [h | {"side": side} for h in run.history]
             if run.stopped != "epochs":
                 break

@@ -35,16 +35,18 @@ def play(
     epochs: int,
     batch_size: int,
     before: Callable[..., None] | None = None,
+    settled: float = 0.0,
 ) -> Run:
     """Train G and D, the ``players``, in place; G becomes the average of its weights.
 
-    ``read`` and ``before`` are those of ``AdversarialStep``. Where there is trouble the run ends, ``CollapseWarning``
-    says why, and G takes its weights of the best coverage.
+    ``read`` and ``before`` are those of ``AdversarialStep``; ``settled`` is the share of the steps after which both
+    players are whole. Where there is trouble the run ends, ``CollapseWarning`` says why, and G takes its weights of the
+    best coverage.
     """
     generator, discriminator = players
     steps = epochs * math.ceil(rows.n / batch_size)
     device = next(generator.parameters()).device
-    watch = Watch(max(LOOK, min(1000, steps // 20)))
+    watch = Watch(max(LOOK, min(1000, steps // 20)), math.ceil(settled * steps))
 
     def draw(m: int) -> Tensor:
         return torch.randn(m, latent_dim, device=device)

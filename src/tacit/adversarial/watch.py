@@ -37,11 +37,12 @@ def coverage(x: Tensor, radius: Tensor, y: Tensor) -> float:
 class Watch:
     """Looks at G's average every ``every`` steps, keeps the best, and says when it is no use going on.
 
-    ``trouble`` is "" as long as there is none; the state says what the next look needs, and the best weights.
+    ``trouble`` is "" as long as there is none; the state says what the next look needs, and the best weights. Looks
+    before step ``first``, while layers are faded in, are not compared.
     """
 
-    def __init__(self, every: int) -> None:
-        self.every = every
+    def __init__(self, every: int, first: int = 0) -> None:
+        self.every, self.first = every, first
         self.coverage = torch.tensor(0.0)
         self.reference: Tensor | None = None  # [m, ...] real rows, gathered from the first batches
         self.labels: Tensor | None = None
@@ -67,6 +68,8 @@ class Watch:
         assert self.reference is not None
         self.coverage = torch.tensor(self._coverage(generator, noise))
         now = float(self.coverage)
+        if step < self.first:
+            return
         if now > self.best:
             self.best, self.kept = now, copied(generator.state_dict())
         sure = float(said["d_real"]) > SURE and float(said["d_generated"]) < 1 - SURE
