@@ -1,11 +1,12 @@
 """A lower bound of the log-likelihood of MNIST under a deep belief network 784-500-2000, beside its first machine.
 
-    python -m reproductions.energy.belief [--epochs 200] [--more 60] [--tune 0] [--quick]
+    python -m reproductions.energy.belief [--epochs 200] [--more 60] [--rate 0.01] [--tune 0] [--quick]
 
 Published: -86.2 for a network of this size, pixels sampled from their grey values, the top machine annealed
 (Salakhutdinov and Murray 2008). Rows are drawn anew in every update; test rows once, from seed 1. The first machine is
-that of ``reproductions.energy.likelihood``, learned by ``--epochs`` passes; the second learns from what it says of the
-rows for ``--more`` passes; ``--tune`` passes of the up-down algorithm follow. The seconds stand beside the result.
+that of ``reproductions.energy.likelihood``, learned by ``--epochs`` passes; the second, which starts as the first
+turned over, learns from what it says of the rows for ``--more`` passes, the learning rate falling from ``--rate``;
+``--tune`` passes of the up-down algorithm follow. The seconds stand beside the result.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .common import Results, arguments, black_and_white, fitted, mnist, run, tra
 def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     """The first machine annealed, then the network."""
     counts = {name: {"type": int, "default": default} for name, default in (("epochs", 200), ("more", 60), ("tune", 0))}
-    options = arguments("belief", __doc__, words, **counts)
+    options = arguments("belief", __doc__, words, rate={"type": float, "default": 0.01}, **counts)
     X, _, test, _ = mnist(options)
     quick = options.quick
     sizes, rungs = ((12, 30), 1000) if quick else ((500, 2000), 14_500)
@@ -34,7 +35,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
         if seed not in made:
             model = tacit.DBN(
                 sizes,
-                learning_rate=0.05,
+                learning_rate=(0.05, 0.05 if quick else options.rate),
                 n_iter=(epochs, more),
                 resample=True,
                 batch_size=100,
@@ -43,7 +44,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
                 device=options.device,
                 random_state=seed,
             )
-            made[seed] = fitted(model, options, f"belief-{epochs}-{more}-{options.tune}/{seed}", X)
+            made[seed] = fitted(model, options, f"belief-{epochs}-{more}-{options.rate}-{options.tune}/{seed}", X)
         return made[seed]
 
     def first(seed: int) -> dict[str, float]:
@@ -59,7 +60,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
             f"first machine, {epochs} epochs, seed {seed}", lambda seed=seed: first(seed)
         )
         found[f"network, seed {seed}"] = results.get(
-            f"network, {epochs} and {more} epochs{tuned}, seed {seed}", lambda seed=seed: whole(seed)
+            f"network, {epochs} and {more} epochs at {options.rate}{tuned}, seed {seed}", lambda seed=seed: whole(seed)
         )
     return found
 

@@ -30,6 +30,14 @@ def rows() -> Iterator[tuple[str, ...]]:
     for key, v in found("patterns").items():
         name, method = key.split(", ")[:2]
         yield f"{name}, exact log-likelihood, {method}", f"{v['last']:.3f}", f"ceiling {v['last'] / (1 + v['off']):.3f}"
+    default = found("defaults")
+    for name in (key.removesuffix(", independent columns") for key in default if "independent" in key):
+        seeds = [v["mean"] for key, v in default.items() if key.startswith(f"{name}, seed")]
+        yield (
+            f"RBM() on {name}, {len(seeds)} seeds: log-likelihood of a test row",
+            f"{min(seeds):.2f} to {max(seeds):.2f}",
+            f"independent columns {default[f'{name}, independent columns']:.2f}",
+        )
     machines = found("annealing")
     if machines:
         near = sum(abs(v["off"]) <= 3 * v["error"] for v in machines.values())
