@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -62,6 +64,28 @@ def streamed(request: pytest.FixtureRequest, X: Array, tmp_path: Path, monkeypat
     assert isinstance(rows, Stream | Mapped)
     assert len(list(rows.blocks())) > 5
     return str(path)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "folder", "arrow"])
+def test_a_glance_reads_little(X: Array, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PCA guesses the mean from some rows: from all over a file they would cost a pass of their own."""
+    monkeypatch.setattr(files, "HELD", 0)
+    monkeypatch.setattr(files, "PART_BYTES", 4096)
+    monkeypatch.setattr(files, "COLUMNS_BYTES", 2048)
+    rows = as_source(str(saved(X, kind, tmp_path)))
+    assert isinstance(rows, Stream)
+    read, of_piece = [0], rows.pieces.read
+
+    def counted(piece: int) -> Iterator[Any]:
+        for part in of_piece(piece):
+            read[0] += len(part[0].values)
+            yield part
+
+    monkeypatch.setattr(rows.pieces, "read", counted)
+    some = rows.glance(64)
+    assert 32 <= some.n <= 64
+    assert read[0] < 0.5 * len(X)
+    assert (np.abs(some.x.mean(0) - X.mean(0)) < X.std(0)).all()
 
 
 def test_a_file_gives_the_answers_of_its_rows_in_memory(X: Array, streamed: str) -> None:

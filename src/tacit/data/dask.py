@@ -20,7 +20,7 @@ from .memory import MemorySource
 from .parts import drawn_rows
 from .schema import Schema
 from .source import OF_WEIGHTS, check_weight
-from .stream import Apart, among
+from .stream import Apart, among, spread
 from .table import Table
 
 S = TypeVar("S")
@@ -57,6 +57,7 @@ class DaskSource(Apart):
         if not sum(self.lengths):
             raise InputError(f"Found array with 0 sample(s) (shape=(0, {self.d})) while a minimum of 1 is required.")
         self.starts = np.cumsum([0, *self.lengths])
+        self._ends = self.starts[1:]
         self.weights: list[Any] | None = None
         self.read: Callable[[Any], Block] = _numbers
 
@@ -125,6 +126,10 @@ class DaskSource(Apart):
     def picked(self, wanted: Array) -> Iterable[Block]:
         only = np.searchsorted(self.starts, wanted, side="right") - 1
         return run(*self._tasks(partial(among, wanted), only=only))
+
+    def _some(self, piece: int, count: int) -> Block:
+        found: Block = run(*self._tasks(partial(spread, count=count), only=np.array([piece])))[0]
+        return found
 
     def _tasks(self, f: Callable[[Block], Any], only: Array | None = None) -> list[Any]:
         """f of each partition that has rows."""

@@ -17,6 +17,7 @@ from .memory import MemorySource
 from .source import Source
 
 PART_BYTES = 1 << 26  # of the numbers of a part, at most
+PLACES = 4  # pieces that a few rows are read from
 
 T = TypeVar("T")
 Tell = Callable[[int, int], None]
@@ -39,6 +40,19 @@ class Pieces(ABC):
 class Apart(Source):
     """Rows that are not held together: row numbers are looked for where they are, and what is found is gathered."""
 
+    _ends: Array  # of each piece, the number of the row behind its last one
+
+    def glance(self, count: int) -> Block:
+        ends = self._ends
+        filled = np.flatnonzero(np.diff(ends, prepend=0))
+        places = filled[np.unique(np.linspace(0, len(filled) - 1, PLACES).round().astype(np.int64))]
+        each = -(-count // len(places))
+        return gathered([self._some(int(place), each) for place in places])
+
+    @abstractmethod
+    def _some(self, piece: int, count: int) -> Block:
+        """About so many rows of a piece that has some, at little cost."""
+
     @abstractmethod
     def picked(self, wanted: Array) -> Iterable[Block]:
         """The rows of these rising numbers, at least one, in blocks."""
@@ -50,9 +64,18 @@ class Apart(Source):
             return Block(0, np.empty((0, d)))
         if wanted[0] < 0 or wanted[-1] >= n:
             raise IndexError(f"rows lie between 0 and {n - 1}")
-        found = list(self.picked(wanted))
-        weight = None if any(b.weight is None for b in found) else np.concatenate([b.w for b in found])
-        return MemorySource(Block(0, np.concatenate([b.x for b in found]), weight=weight)).take(inverse)
+        return MemorySource(gathered(list(self.picked(wanted)))).take(inverse)
+
+
+def gathered(found: Sequence[Block]) -> Block:
+    """Blocks as one."""
+    weight = None if any(b.weight is None for b in found) else np.concatenate([b.w for b in found])
+    return Block(0, np.concatenate([b.x for b in found]), weight=weight)
+
+
+def spread(block: Block, count: int) -> Block:
+    """About so many of its rows, copied."""
+    return MemorySource(block).take(np.arange(0, block.n, -(-block.n // count)))
 
 
 def among(wanted: Array, block: Block) -> Block:
@@ -81,6 +104,9 @@ class Piecewise(Apart):
             yield from MemorySource(block).blocks(rows)
             if self.tell is not None:
                 self.tell(block.start + block.n, len(self))
+
+    def _some(self, piece: int, count: int) -> Block:
+        return spread(next(iter(self._pass([piece]))), count)
 
     def picked(self, wanted: Array) -> Iterable[Block]:
         pieces = np.unique(np.searchsorted(self._ends, wanted, side="right"))

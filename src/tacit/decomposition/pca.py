@@ -146,7 +146,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
             found: Spectrum = by_gaps(source, self.scale, k, 0 if self.random_state is None else self.random_state)
             self._keep(found, n, k, d, source.take(np.arange(1)).dtype)
             return source
-        some = source.take(np.arange(0, n, -(-n // 512)))
+        some = source.glance(512)
         rows = n if some.weight is None else rows_stood_for(source)
         rank = min(rows, d)
         k = self._count(rows, d)
@@ -206,7 +206,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         if first:
             self._check_parameters(X)
         source = self._rows(X, reset=first, weight=sample_weight, sparse=True)
-        some = source.take(np.arange(0, source.shape[0], -(-source.shape[0] // 512)))
+        some = source.glance(512)
         if first:
             self._shift, self._sums, self.n_samples_ = guess(some), None, 0
         shift: Doubles = self._shift
