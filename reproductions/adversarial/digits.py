@@ -65,7 +65,8 @@ def models(options: Any, side: int) -> dict[str, Callable[[Array], tuple[Any, Ar
     def gmm(X: Array) -> tuple[Any, Array]:
         rows = X[: 15_000 if not quick else None]
         model = tacit.GaussianMixture(10, reg_covar=1e-3, max_iter=10, random_state=0).fit(rows.astype(np.float32))
-        return model, np.clip(model.sample(n)[0], 0, 1)
+        drawn = np.random.default_rng(0).permutation(model.sample(n)[0])  # they come sorted by component
+        return model, np.clip(drawn, 0, 1)
 
     return {"gan": gan, "vae": vae, "rbm": rbm, "gmm": gmm}
 
