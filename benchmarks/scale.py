@@ -1,6 +1,6 @@
 """Rows from files beside rows in memory: seconds of whole fits, and the memory that they take.
 
-    python -m benchmarks.scale [--rows 50000000] [--folder FOLDER]
+    python -m benchmarks.scale [--rows 50000000] [--folder FOLDER] [--only pca]
     python -m benchmarks.scale --table       the table of the committed results
 
 Makes float32 rows [n, 16] around 64 centres in a folder (four files of about n · 64 bytes each: ``.npy``, Arrow,
@@ -153,6 +153,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=50_000_000)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--only", nargs="+", choices=MODELS, default=MODELS, help="the others stay as they were")
     parser.add_argument("--fit", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--table", action="store_true", help="print the table of the results there, run nothing")
     asked = parser.parse_args()
@@ -166,11 +167,12 @@ def main() -> None:
         folder = asked.folder or Path(temporary)
         if not (folder / "plain.parquet").exists():
             make(folder, asked.rows)
-        out: dict[str, Any] = {"rows": asked.rows, "columns": D, "bytes": asked.rows * D * 4, "fits": {}}
+        before = json.loads(OUT.read_text())["fits"] if set(asked.only) < set(MODELS) else {}
+        out: dict[str, Any] = {"rows": asked.rows, "columns": D, "bytes": asked.rows * D * 4, "fits": before}
         reading = {place: decode(folder / PLACES[place]) for place in ("parquet", "plain")}
         out["pyarrow decodes in"] = {place: round(seconds, 3) for place, seconds in reading.items()}
-        for model in MODELS:
-            told = twice(model, folder)
+        for model in asked.only:
+            told: dict[str, Any] = twice(model, folder)
             memory = told["memory"]["seconds"]
             for place in PLACES:
                 mine = told[place]["seconds"]
@@ -178,8 +180,8 @@ def main() -> None:
                 if place in reading:
                     told[place]["of the lesser rate"] = round(max(memory, reading[place] * PASSES[model]) / mine, 3)
                 print(model, place, told[place], flush=True)
-            out["fits"][model] = told
-    out |= {"commit": machine.commit(), "date": time.strftime("%Y-%m-%d"), "seed": 0}
+            out["fits"][model] = told | {"commit": machine.commit()}
+    out |= {"date": time.strftime("%Y-%m-%d"), "seed": 0}
     out["machine"] = machine.describe(os.cpu_count() or 1)
     OUT.write_text(json.dumps(out, indent=1) + "\n")
 
