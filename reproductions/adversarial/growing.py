@@ -2,10 +2,10 @@
 
     python -m reproductions.adversarial.growing [--epochs 12] [--minutes 20] [--quick]
 
-The same layers, losses and learning rate, 1e-3 without a schedule, 30,000 digits. The progressive model learns 4, 8, 16 and
-32 pixels a side for a quarter of the epochs each; the direct one learns 32 for as many seconds as that took. Fréchet
-distances are of 10,000 samples, cut back to 28 x 28, in the space of ``classifier.py``; 64 samples of each are kept
-beside the checkpoints.
+The same layers, losses and learning rate, 1e-3 without a schedule, 30,000 digits. The progressive model learns 4, 8, 16
+and 32 pixels a side for a quarter of the epochs each; the direct one learns 32 for as many seconds as that took.
+Fréchet distances are of 10,000 samples, cut back to 28 x 28, in the space of ``classifier.py``; 64 samples of each are
+kept beside the checkpoints.
 """
 
 from __future__ import annotations
