@@ -57,6 +57,7 @@ def models(options: Any, side: int) -> dict[str, Callable[[Array], tuple[Any, Ar
             batch_size=32 if quick else 100,
             training=training(options),
             device=options.device,
+            method="pcd",
             random_state=0,
         )
         fitted(model, options, "digits/rbm", X)

@@ -59,6 +59,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
             n_iter=60 if quick else 100,
             training=training(options),
             device=options.device,
+            method="pcd",
             random_state=seed,
         )
         fitted(model, options, f"completion-{options.hidden}/{seed}", X)

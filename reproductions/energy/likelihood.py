@@ -50,6 +50,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
             n_iter=epochs,
             training=training(options),
             device=options.device,
+            method="pcd",
             random_state=seed,
         )
         rows = X if way == "sampled" else black_and_white(X, way, 0)

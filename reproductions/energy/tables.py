@@ -58,6 +58,7 @@ def chosen(options: Any, results: Results, name: str) -> dict[str, Any]:
             n_iter=max(1, updates * size // len(train)),
             training=training(options),
             device=options.device,
+            method="pcd",
             random_state=0,
         )
         fitted(model, options, f"tables/{name}-{hidden}-{updates}-{decay}", train)

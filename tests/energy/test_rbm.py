@@ -36,6 +36,13 @@ def test_defaults_learn_bars_and_stripes():
     assert model.log_likelihood(X).mean > -3.6  # the ceiling is -2.60, independent bits reach -6.24
 
 
+def test_defaults_stay_with_patterns_that_lie_far_apart():
+    """Bars and stripes 4 x 4, ceiling -3.38: chains of one temperature fall behind, below -20."""
+    words = (np.arange(16)[:, None] >> np.arange(4)) & 1
+    X = np.concatenate([words.repeat(4, axis=1), np.tile(words, 4)])
+    assert tacit.RBM(n_iter=3000, random_state=0).fit(X).log_likelihood(X).mean > -4.2
+
+
 def test_defaults_learn_digits(digits):
     found = digits.log_likelihood(DIGITS, ladder=500)
     assert found.low <= found.mean <= found.high

@@ -49,6 +49,7 @@ _CODERS = {Coding.plain: "Autoencoder", Coding.denoising: "DenoisingAutoencoder"
 class Slope(StrEnum):
     """How an energy model learns."""
 
+    auto = "auto"
     pcd = "pcd"
     cd = "cd"
     pt = "pt"
@@ -110,7 +111,7 @@ def rbm(
     columns: Columns = None,
     types: Types = None,
     n_components: Annotated[int, typer.Option(min=1, help="Hidden units.")] = 256,
-    method: Annotated[Slope, typer.Option(help="Where the model's half of the gradient comes from.")] = Slope.pcd,
+    method: Annotated[Slope, typer.Option(help="Where the model's half of the gradient comes from.")] = Slope.auto,
     k: Annotated[int, typer.Option(min=1, help="Gibbs steps an update.")] = 1,
     learning_rate: Annotated[str, typer.Option(metavar="RATE|auto", help="Falls to 0 as a cosine.")] = "auto",
     batch_size: BatchSize = "auto",

@@ -37,6 +37,7 @@ from .units import Binary, Layer, Rectified, unit_gaussian
 from .watch import Watch, every, watched
 
 CELLS = 4_000_000  # numbers that are answered about at once
+TEMPERED = 2**16  # weights of a machine whose chains may have many temperatures
 WIDE = 5.0  # nats between the ends of a bracket that are worth a warning
 
 
@@ -56,9 +57,11 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         range mapped onto [0, 1]; others are Gaussian. Categories of a table are categorical units. Values between 0
         and 1 of a binary column are taken for probabilities.
     hidden : {"binary", "rectified", "gaussian"}
-    method : {"pcd", "cd", "pt", "exact"}
+    method : {"auto", "pcd", "cd", "pt", "exact"}
         Where the model's half of the gradient comes from: persistent chains (Tieleman 2008), ``k`` Gibbs steps from the
         rows (Hinton 2002), chains at ``n_temperatures`` (Desjardins et al. 2010), or enumeration of the smaller layer.
+        "auto": "pt" for up to 65,536 weights between binary units, where it costs little, else "pcd": chains of one
+        temperature stay behind where a few rows are far apart.
     k : int
         Gibbs steps an update.
     learning_rate : float or "auto"
@@ -121,7 +124,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
         *,
         visible: str | Sequence[str] | Mapping[str, str] = "auto",
         hidden: str = "binary",
-        method: str = "pcd",
+        method: str = "auto",
         k: int = 1,
         learning_rate: float | str = "auto",
         momentum: float = 0.0,
@@ -213,9 +216,15 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
 
     def _rule(self) -> Rule:
         return Rule(
-            self.method, self.k, self.momentum, self.weight_decay, 0.01 if self.centering else 0.0,
+            self._method(), self.k, self.momentum, self.weight_decay, 0.01 if self.centering else 0.0,
             self.sparsity_target, self.sparsity_cost, self.learn_variance, temperatures=self.n_temperatures,
         )  # fmt: skip
+
+    def _method(self) -> str:
+        if self.method != "auto":
+            return self.method
+        binary = self.hidden == "binary" and self.columns_.sizes[0] == len(self.base_rate_)
+        return "pt" if binary and self.n_components * len(self.base_rate_) <= TEMPERED else "pcd"
 
     def _rate(self) -> float:
         if not isinstance(self.learning_rate, str):
@@ -434,7 +443,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):  # type
     def _check(self) -> None:
         check_number(self, "n_components", integer=True, low=1)
         check_choice(self, "hidden", ["binary", "rectified", "gaussian"])
-        check_choice(self, "method", ["pcd", "cd", "pt", "exact"])
+        check_choice(self, "method", ["auto", "pcd", "cd", "pt", "exact"])
         check_number(self, "k", integer=True, low=1)
         check_number(self, "learning_rate", low=0, open_low=True, choices=["auto"])
         check_number(self, "momentum", low=0, high=1)
