@@ -83,9 +83,9 @@ def main(words: Sequence[str] | None = None) -> dict[str, Any]:
         fitted(stack, options, f"newsgroups-stack-{k}/{seed}", np.minimum(X / 4, 1))
         model = stack.unroll(
             loss=words_loss,
-            epochs=40,
+            epochs=40 if quick else 150,
             batch_size=50 if quick else 128,
-            learning_rate=1e-3,
+            learning_rate=1e-3 if quick else 3e-3,
             training=training(options, clip=10.0),
             random_state=seed,
         )

@@ -38,7 +38,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
     for n, (rule, how) in product((100, 400, 1600), {"Bayes": "Bayes' rule", "softmax": "a softmax"}.items()):
         (tuned, draws), (peer, others) = (mean(right, f"{n} labels, {name}") for name in (rule, "TF-IDF"))
         if draws and others:
-            what = f"film reviews, {n:,} labels, {draws} draws: right, fine-tuned under {how}"
+            what = f"film reviews, {n:,} labels, {draws} draw{'s' * (draws > 1)}: right, fine-tuned under {how}"
             yield what, f"{tuned:.1%}", f"TF-IDF and logistic regression {peer:.1%}"
 
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,7 +21,6 @@ from sklearn.base import clone
 
 from tacit import PCA, GaussianMixture, KMeans, as_source, load
 from tacit.cluster.kmeans import Lloyd
-from tacit.data.dask import LARGE
 from tacit.em import em
 from tacit.errors import InputError
 from tacit.typing import Array
@@ -165,26 +165,35 @@ def test_any_model_of_em_runs_there(X: Array) -> None:
     assert there.n_iter == here.n_iter
 
 
-def test_on_a_cluster_of_processes(X: Array, monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def cluster(workers: int) -> Iterator[None]:
+    """Processes of one thread, and a client of theirs."""
+    where = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
+    with (
+        distributed.LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, **where) as processes,
+        distributed.Client(processes),
+    ):
+        yield
+
+
+def test_on_a_cluster_of_processes(X: Array) -> None:
     ours = KMeans(3, random_state=0).fit(X)
     answers = []
-    for workers, large in ((1, LARGE), (2, LARGE), (2, 0)):  # 0: what is learned goes out as a task of its own
-        monkeypatch.setattr("tacit.data.dask.LARGE", large)
-        with (
-            distributed.LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address="127.0.0.1:0",
-                host="127.0.0.1",
-            ) as cluster,
-            distributed.Client(cluster),
-        ):
+    for workers in (1, 2):
+        with cluster(workers):
             answers.append(KMeans(3, random_state=0).fit(spread(X, "array")))
             np.testing.assert_array_equal(answers[-1].labels_.compute(), ours.labels_)
-    for answer in answers[1:]:
-        np.testing.assert_array_equal(answer.cluster_centers_, answers[0].cluster_centers_)  # bits
+    np.testing.assert_array_equal(answers[0].cluster_centers_, answers[1].cluster_centers_)  # bits
     np.testing.assert_allclose(answers[0].cluster_centers_, ours.cluster_centers_, rtol=1e-9)
+
+
+def test_what_is_large_goes_out_once(X: Array, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = PCA(2).fit(X)
+    monkeypatch.setattr("tacit.data.dask.LARGE", 0)
+    with cluster(2):
+        theirs = PCA(2).fit(spread(X, "array"))
+        np.testing.assert_allclose(theirs.transform(spread(X, "array")).compute(), ours.transform(X), atol=1e-9)
+    np.testing.assert_allclose(theirs.components_, ours.components_, atol=1e-9)
 
 
 class Operator:
