@@ -240,6 +240,7 @@ def draw(found: dict[str, Curves]) -> None:
     figure = make_subplots(1, len(titles), subplot_titles=titles, horizontal_spacing=0.05)
     colours = ("#1f6f8b", "#c05640", "#8a8f98")
     for i, title in enumerate(titles, start=1):
+        best = max(curve["found"][0] for curve in found[title].values())
         for (name, curve), colour in zip(found[title].items(), colours):
             figure.add_trace(
                 go.Scatter(
@@ -247,7 +248,7 @@ def draw(found: dict[str, Curves]) -> None:
                     y=curve["found"],
                     mode="lines+markers+text",
                     text=[name] + [""] * (len(curve["labels"]) - 1),
-                    textposition="top right" if name == next(iter(found[title])) else "bottom right",
+                    textposition="top right" if curve["found"][0] == best else "bottom right",
                     line={"color": colour},
                     textfont={"color": colour},
                     showlegend=False,
