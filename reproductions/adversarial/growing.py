@@ -25,7 +25,7 @@ from .common import Array, Results, arguments, mnist, run
 def main(words: Sequence[str] | None = None) -> dict[str, Any]:
     """Both, and the seconds that each had."""
     options = arguments("growing", __doc__, words, epochs={"type": int, "default": 12})
-    epochs = 4 if options.quick else options.epochs
+    epochs = options.epochs
     X, _, test, _ = mnist(options)
     side = round(X.shape[1] ** 0.5)
     edge = 0 if options.quick else 2
