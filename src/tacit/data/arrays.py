@@ -56,11 +56,13 @@ def memory_rows(X: Any) -> MemorySource:
 
 def check_block(block: Block, columns: tuple[str, ...] | None, gaps: bool, name: str) -> None:
     """Refuse infinity, and NaN if gaps are not taken, and say in which row of the source and in which column."""
+    if isinstance(block.numbers, np.ndarray) and _finite(block.numbers):
+        return
     keys = list(map(repr, columns) if columns else map(str, range(block.d)))
     if isinstance(block.numbers, tuple):
         for key, column in zip(keys, block.numbers, strict=True):
             check_column(key, column, gaps, name, block.start)
-    elif not _finite(block.numbers):
+    else:
         _find_bad(block.numbers, keys, gaps, name, block.start)
 
 

@@ -20,7 +20,7 @@ from ..typing import Doubles
 from .classifier import OnTexts, Pieces
 from .descent import adamw, filled
 from .model import joined
-from .transformer import NextToken, Transformer, Windows
+from .transformer import NextToken, Transformer, Windows, next_log_probs
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -77,15 +77,19 @@ class GenerativeClassifier(OnTexts):
         device = find_device(self.device)
         plan = make_plan(self, checkpoint, device, shape=str(self.shape_), classes=len(self.classes_))
         plan = plan._replace(training=filled(plan.training, adamw))
+        streams = [
+            joined([some for some, label in zip(ids, labels, strict=True) if label == c])
+            for c in range(len(self.classes_))
+        ]
+        for name, stream in zip(self.classes_.tolist(), streams, strict=True):
+            if len(stream) < 3:
+                raise InputError(f"the texts of class {name!r} are empty")
         self.history_, self.n_iter_, self.stopped_ = [], 0, "epochs"
         with seeded(plan.seed, device):
             self.network_ = self._untrained()[0].to(device)
-            for c, network in enumerate(self.network_):
+            for c, (network, stream) in enumerate(zip(self.network_, streams, strict=True)):
                 if self.pretrained:
                     network.load_state_dict(self.init.network_.state_dict())
-                stream = joined([some for some, label in zip(ids, labels, strict=True) if label == c])
-                if len(stream) < 3:
-                    raise InputError(f"the texts of class {self.classes_.tolist()[c]!r} are empty")
                 rows = Windows(stream, min(self._context(), len(stream) - 1), device)
                 if self.epochs and self.stopped_ == "epochs":
                     part = plan._replace(batch_size=min(int(self.batch_size), rows.n))
@@ -120,9 +124,3 @@ class GenerativeClassifier(OnTexts):
         super()._check()
         check_number(self, "bound", low=0, open_low=True)
         check_number(self, "temper", low=0, open_low=True)
-
-
-def next_log_probs(network: nn.Module, x: Tensor) -> Tensor:
-    """log p(x_i | x_<i) of all tokens but the first [p, T - 1], in float64."""
-    logs = torch.log_softmax(network(x[:, :-1]).float(), dim=-1)
-    return logs.gather(-1, x[:, 1:, None])[..., 0].double()

@@ -22,7 +22,7 @@ from .descent import filled, muon
 from .estimator import TextModel
 from .texts import read_texts
 from .tokens import END
-from .transformer import NextToken, Transformer, Windows
+from .transformer import NextToken, Transformer, Windows, next_log_probs
 
 LOGITS = 2**23  # numbers that are answered about at once
 
@@ -104,10 +104,11 @@ class LanguageModel(TextModel, Network):
         return self
 
     def to_classifier(self, pretrained: bool = True, generative: bool = False, **parameters: Any) -> Any:
-        """An unfitted ``TextClassifier``, this transformer and a softmax; or a ``GenerativeClassifier``, one for each
+        """An unfitted ``TextClassifier``: this transformer and a softmax.
 
-        class and Bayes' rule. ``pretrained=False`` starts from transformers like it with random weights; ``parameters``
-        are the classifier's.
+        With ``generative`` a ``GenerativeClassifier``: such a transformer for each class, and Bayes' rule.
+        ``pretrained=False`` starts from transformers like this one with random weights; ``parameters`` are the
+        classifier's.
         """
         from .classifier import TextClassifier
         from .generative import GenerativeClassifier
@@ -122,8 +123,7 @@ class LanguageModel(TextModel, Network):
         with torch.no_grad():
             for of, ids, first in windows(texts, int(self.context), LOGITS // self.tokens_.size):
                 window = torch.from_numpy(ids).to(device).long()
-                logs = torch.log_softmax(network(window[:, :-1].clamp(min=0)), dim=-1).double()
-                each = logs.gather(-1, window[:, 1:].clamp(min=0)[..., None])[..., 0]
+                each = next_log_probs(network, window.clamp(min=0))
                 at = torch.arange(each.shape[1], device=device)
                 told = (window[:, 1:] >= 0) & (at >= torch.from_numpy(first).to(device)[:, None])
                 np.add.at(out, of, (each * told).sum(1).cpu().numpy())

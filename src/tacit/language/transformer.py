@@ -89,6 +89,12 @@ def rotated(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
 
 
+def next_log_probs(network: nn.Module, ids: Tensor) -> Tensor:
+    """log p(t_i | t_<i) of all tokens but the first [b, t - 1], in float64."""
+    logs = torch.log_softmax(network(ids[:, :-1]), dim=-1)
+    return logs.gather(-1, ids[:, 1:, None])[..., 0].double()
+
+
 class NextToken(nn.Module):
     """-log p(t_i | t_<i), averaged over the tokens of a batch of windows [b, T + 1]."""
 
