@@ -136,7 +136,9 @@ def held_there(client: Any, make: Callable[[int], Any], partitions: int, n: int,
     at = sorted(client.scheduler_info(n_workers=-1)["workers"])
     held = [client.submit(make, i, workers=at[i * len(at) // partitions], pure=False) for i in range(partitions)]
     distributed.wait(held)
-    return da.concatenate([da.from_delayed(dask.delayed(part), (n, d), np.float32) for part in held])
+    X = da.concatenate([da.from_delayed(dask.delayed(part), (n, d), np.float32) for part in held]).persist()
+    distributed.wait(X)
+    return X
 
 
 def dask_ml(case: Case, X: Any) -> Callable[[int], Any]:

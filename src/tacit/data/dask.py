@@ -105,9 +105,9 @@ class DaskSource(Apart):
 
         sums = self._tasks(partial(_fold, f, merge, rows))
         merged = dask.delayed(_merged, pure=False)
-        while len(sums) > 1:  # neighbours, left to right: the tree depends on their number alone
+        while len(sums) > WIDE:  # neighbours, left to right: the tree depends on their number alone
             sums = [merged(merge, *sums[i : i + WIDE]) for i in range(0, len(sums), WIDE)]
-        total: S = run(sums[0])[0]
+        total = _merged(merge, *run(*sums))
         self.sound = True
         return total
 

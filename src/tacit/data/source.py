@@ -126,7 +126,7 @@ class Source(ABC):
     @cached_property
     def order(self) -> Array:
         """The rows in the order of a hash of their content: random draws walk them so, never by position."""
-        return np.argsort(np.asarray(self.map(kernels.hash_rows)), kind="stable")
+        return ordered(np.asarray(self.map(kernels.hash_rows)))
 
     def sample(self, m: int, rng: np.random.Generator) -> Array:
         """m row numbers, drawn with probability proportional to weight, with replacement."""
@@ -168,6 +168,17 @@ class Source(ABC):
         """About so many rows, from all over where that is cheap: near enough to guess a mean from."""
         n = self.shape[0]
         return self.take(np.arange(0, n, -(-n // count)))
+
+
+def ordered(x: Array) -> Array:
+    """``np.argsort(x, kind="stable")`` of numbers that hardly ever tie, several times faster where none do.
+
+    >>> ordered(np.array([3, 1, 2, 1]))
+    array([1, 3, 2, 0])
+    """
+    order = np.argsort(x)
+    found = x[order]
+    return np.argsort(x, kind="stable") if (found[1:] == found[:-1]).any() else order
 
 
 def _content(block: Block) -> int:
