@@ -66,14 +66,14 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "kmeans-memory": Case("kmeans", 10_000_000, 4, "memory", {"dask": 0.7}, True),
-    "gmm-memory": Case("gmm", 10_000_000, 4, "memory", {"dask": 0.7}, True),
-    "kmeans-spark": Case("kmeans", 1_000_000, 4, "spark", {"memory": 40, "dask": 25}, False),
-    "pca-spark": Case("pca", 1_000_000, 4, "spark", {"memory": 20, "dask": 10}, False),
-    "gmm-spark": Case("gmm", 1_000_000, 4, "spark", {"memory": 60, "dask": 40}, False),
-    "kmeans-dask-ml": Case("kmeans", 1_000_000, 4, "dask-ml", {"dask": 3, "memory": 3}, True),
-    "minibatch-sklearn": Case("minibatch", 1_000_000, 4, "sklearn", {"memory": 3}, False),
-    "incremental-sklearn": Case("incremental", 1_000_000, 4, "sklearn", {"memory": 3}, False),
+    "kmeans-memory": Case("kmeans", 10_000_000, 2, "memory", {"dask": 0.7}, True),
+    "gmm-memory": Case("gmm", 10_000_000, 2, "memory", {"dask": 0.7}, True),
+    "kmeans-spark": Case("kmeans", 1_000_000, 2, "spark", {"memory": 40, "dask": 25}, False),
+    "pca-spark": Case("pca", 1_000_000, 2, "spark", {"memory": 20, "dask": 10}, False),
+    "gmm-spark": Case("gmm", 1_000_000, 2, "spark", {"memory": 60, "dask": 40}, False),
+    "kmeans-dask-ml": Case("kmeans", 1_000_000, 2, "dask-ml", {"dask": 3, "memory": 3}, True),
+    "minibatch-sklearn": Case("minibatch", 1_000_000, 2, "sklearn", {"memory": 3}, False),
+    "incremental-sklearn": Case("incremental", 1_000_000, 2, "sklearn", {"memory": 3}, False),
 }
 
 

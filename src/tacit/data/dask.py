@@ -107,7 +107,7 @@ class DaskSource(Apart):
         merged = dask.delayed(_merged, pure=False)
         while len(sums) > WIDE:  # neighbours, left to right: the tree depends on their number alone
             sums = [merged(merge, *sums[i : i + WIDE]) for i in range(0, len(sums), WIDE)]
-        total = _merged(merge, *run(*sums))
+        total: S = _merged(merge, *run(*sums))
         self.sound = True
         return total
 
