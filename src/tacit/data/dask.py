@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import numpy as np
 
@@ -132,9 +133,11 @@ class DaskSource(Apart):
         return found
 
     def _tasks(self, f: Callable[[Block], Any], only: Array | None = None) -> list[Any]:
-        """f of each partition that has rows."""
+        """f of each partition that has rows, a group of their own: of a group that has grown over the passes the
+        scheduler of ``dask.distributed`` forgets where the partitions are."""
         import dask
 
+        name = f"tacit-{uuid4().hex}"
         work, f = dask.delayed(_block, pure=False), _sent(f)
         check = None if self.sound else (self.gaps, self.name)
         some = set(range(len(self.parts))) if only is None else set(np.asarray(only).tolist())
@@ -147,6 +150,7 @@ class DaskSource(Apart):
                 self._columns,
                 check,
                 None if self.weights is None else self.weights[i],
+                dask_key_name=(name, i),
             )
             for i, part in enumerate(self.parts)
             if i in some and self.lengths[i]
