@@ -57,7 +57,7 @@ def saved(X: Array, kind: str, folder: Path) -> Path:
 def streamed(request: pytest.FixtureRequest, X: Array, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
     monkeypatch.setattr(files, "HELD", 0)  # every file is large
     monkeypatch.setattr(files, "PART_BYTES", 4096)
-    monkeypatch.setattr(files, "COLUMNS_BYTES", 2048)
+    monkeypatch.setattr(files, "READ_BYTES", 2048)
     monkeypatch.setattr(mapped, "READ_BYTES", 2048)
     path = saved(X, request.param, tmp_path)
     rows = as_source(str(path))
@@ -71,7 +71,7 @@ def test_a_glance_reads_little(X: Array, kind: str, tmp_path: Path, monkeypatch:
     """PCA guesses the mean from some rows: from all over a file they would cost a pass of their own."""
     monkeypatch.setattr(files, "HELD", 0)
     monkeypatch.setattr(files, "PART_BYTES", 4096)
-    monkeypatch.setattr(files, "COLUMNS_BYTES", 2048)
+    monkeypatch.setattr(files, "READ_BYTES", 2048)
     rows = as_source(str(saved(X, kind, tmp_path)))
     assert isinstance(rows, Stream)
     read, of_piece = [0], rows.pieces.read

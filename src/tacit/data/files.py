@@ -16,12 +16,11 @@ from ..errors import InputError, SchemaError
 from .block import Block, Column
 from .cells import MISSING
 from .frames import check_names, number_column
-from .mapped import copying
+from .mapped import READ_BYTES, copying
 from .memory import MemorySource
 from .schema import nearest_name
 from .stream import PART_BYTES, Pieces, Stream
 
-COLUMNS_BYTES = 1 << 24  # of columns of a mapped file that are read at once, by a call for each
 HELD = 1 << 28  # bytes of numbers up to which a file is read as a whole
 ENDINGS = {".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow", ".ipc": "arrow", ".csv": "csv"}
 
@@ -205,7 +204,7 @@ class Arrow(Files):
         file, _ = self.where[piece]
         with copying(file, self.maps[file][0]) as copy:
             for columns in super().read(piece):
-                rows = max(1, COLUMNS_BYTES // sum(c.values.itemsize for c in columns))
+                rows = max(1, READ_BYTES // sum(c.values.itemsize for c in columns))
                 for part in MemorySource(Block(0, columns)).blocks(rows):
                     assert isinstance(part.numbers, tuple)
                     values = copy(*(c.values for c in part.numbers))

@@ -19,7 +19,7 @@ from .memory import MemorySource
 from .stream import ahead
 
 ALIGNED = 64
-READ_BYTES = 1 << 22  # that are read at once: they stay in the processor's cache until they are used
+READ_BYTES = 1 << 23  # that are read at once: they stay in the processor's cache until they are used
 
 
 @contextmanager
