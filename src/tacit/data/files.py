@@ -16,7 +16,7 @@ from ..errors import InputError, SchemaError
 from .block import Block, Column
 from .cells import MISSING
 from .frames import check_names, number_column
-from .mapped import READ_BYTES, Rooms, copying
+from .mapped import READ_BYTES, copying
 from .memory import MemorySource
 from .schema import nearest_name
 from .stream import PART_BYTES, Pieces, Stream
@@ -187,7 +187,6 @@ class Arrow(Files):
 
     def __init__(self, files: list[Path], words: bool = False, columns: Sequence[str] | None = None) -> None:
         self.maps: dict[Path, tuple[mmap.mmap, Any]] = {}
-        self.rooms = Rooms()
         super().__init__(files, words, columns)
 
     def look(self, file: Path) -> tuple[Any, list[tuple[Any, int]]]:
@@ -203,7 +202,7 @@ class Arrow(Files):
 
     def read(self, piece: int) -> Iterator[tuple[Column, ...]]:
         file, _ = self.where[piece]
-        with copying(file, self.maps[file][0], rooms=self.rooms) as copy:
+        with copying(file, self.maps[file][0]) as copy:
             for columns in super().read(piece):
                 rows = max(1, READ_BYTES // sum(c.values.itemsize for c in columns))
                 for part in MemorySource(Block(0, columns)).blocks(rows):

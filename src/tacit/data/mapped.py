@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,48 +22,18 @@ ALIGNED = 64
 READ_BYTES = 1 << 23  # that are read at once: they stay in the processor's cache until they are used
 
 
-class Rooms:
-    """Memory for arrays, used again when nobody holds them any more: pages of the system that are new cost more to get
-    than to fill.
-
-    >>> rooms = Rooms()
-    >>> first, second = rooms(10), rooms(10)
-    >>> at = _address(first)
-    >>> del first
-    >>> _address(rooms(8)) == at
-    True
-    """
-
-    def __init__(self) -> None:
-        self._free: list[mmap.mmap] = []
-
-    def __call__(self, size: int) -> Array:
-        """``size`` bytes, of any content."""
-        room = None
-        while self._free and (room is None or len(room) < size):
-            room = self._free.pop()
-        if room is None or len(room) < size:
-            room = mmap.mmap(-1, max(size, 1))
-        out = np.frombuffer(room, np.uint8, size)  # views of it, and of those, all hold this array
-        weakref.finalize(out, self._free.append, room).atexit = False
-        return out
-
-
 @contextmanager
-def copying(
-    file: Path, pages: mmap.mmap, first: int = 0, rooms: Callable[[int], Array] | None = None
-) -> Iterator[Callable[..., list[Array]]]:
+def copying(file: Path, pages: mmap.mmap, first: int = 0) -> Iterator[Callable[..., list[Array]]]:
     """A function that copies contiguous views of mapped pages by reading the file, of which they begin at ``first``.
 
-    The copies lie in one piece of memory, of ``rooms``. What is no view of these pages is given back as it is.
+    The copies lie in one piece of memory. What is no view of these pages is given back as it is.
     """
-    rooms = rooms or Rooms()
     base = _address(np.frombuffer(pages, np.uint8))
     with file.open("rb", buffering=0) as opened:
 
         def copy(*views: Array) -> list[Array]:
             starts = np.cumsum([0, *(-(-x.nbytes // ALIGNED) * ALIGNED for x in views)]).tolist()
-            room, out = rooms(starts[-1]), []
+            room, out = np.empty(starts[-1], np.uint8), []
             for x, lo in zip(views, starts, strict=False):
                 at = _address(x) - base
                 if not 0 <= at < len(pages):
