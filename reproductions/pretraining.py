@@ -230,6 +230,9 @@ def committed() -> dict[str, Curves]:
     }
 
 
+HEIGHT = 400
+
+
 def draw(found: dict[str, Curves]) -> None:
     """Four panels, one curve a start."""
     import plotly.graph_objects as go
@@ -240,30 +243,33 @@ def draw(found: dict[str, Curves]) -> None:
     figure = make_subplots(1, len(titles), subplot_titles=titles, horizontal_spacing=0.05)
     colours = ("#1f6f8b", "#c05640", "#8a8f98")
     for i, title in enumerate(titles, start=1):
-        best = max(curve["found"][0] for curve in found[title].values())
+        left = figure.layout["xaxis" if i == 1 else f"xaxis{i}"].domain[0]
+        under = {"x": left, "y": -0.32, "yanchor": "top", "bgcolor": "rgba(0,0,0,0)"}
+        figure.update_layout({f"legend{i}": under})
         for (name, curve), colour in zip(found[title].items(), colours):
             figure.add_trace(
                 go.Scatter(
                     x=curve["labels"],
                     y=curve["found"],
-                    mode="lines+markers+text",
-                    text=[name] + [""] * (len(curve["labels"]) - 1),
-                    textposition="top right" if curve["found"][0] == best else "bottom right",
+                    name=name,
+                    mode="lines+markers",
                     line={"color": colour},
-                    textfont={"color": colour},
-                    showlegend=False,
+                    legend=f"legend{i}",
+                    showlegend=True,
                 ),
                 1,
                 i,
             )
     figure.update_xaxes(type="log", title="labels", dtick=1)
-    figure.update_layout(width=330 * len(titles), height=340, template="plotly_white", margin={"t": 40, "r": 20})
+    figure.update_layout(
+        width=330 * len(titles), height=HEIGHT, template="plotly_white", margin={"t": 40, "r": 20, "b": 140}
+    )
     browser = next(at for name in ("chromium", "chromium-browser", "google-chrome") if (at := shutil.which(name)))
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         path = Path(folder) / "page.html"
         figure.write_html(path, include_plotlyjs=True, config={"staticPlot": True})
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        page = chromium.new_page(viewport={"width": 330 * len(titles), "height": 340})
+        page = chromium.new_page(viewport={"width": 330 * len(titles), "height": HEIGHT})
         page.goto(path.as_uri())
         page.wait_for_timeout(2000)
         page.screenshot(path=PICTURE)
