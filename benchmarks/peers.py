@@ -46,6 +46,7 @@ from .table import RESULTS, duration
 from .worker import THREADS
 
 D, K, COMPONENTS, KEPT, BATCH, ROUNDS = 16, 64, 8, 8, 10_000, 3
+PARTITIONS = 2  # one for each thread, as Spark makes them
 OUT = RESULTS / "peers.json"
 PEERS = ("spark", "dask-ml", "sklearn")  # by the interpreter that is named
 
@@ -55,7 +56,6 @@ class Case(NamedTuple):
 
     model: str
     rows: int
-    partitions: int
     peer: str
     must: dict[str, float]
     given: bool  # the same start for all
@@ -66,14 +66,14 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "kmeans-memory": Case("kmeans", 10_000_000, 2, "memory", {"dask": 0.7}, True),
-    "gmm-memory": Case("gmm", 10_000_000, 2, "memory", {"dask": 0.7}, True),
-    "kmeans-spark": Case("kmeans", 1_000_000, 2, "spark", {"memory": 40, "dask": 25}, False),
-    "pca-spark": Case("pca", 1_000_000, 2, "spark", {"memory": 20, "dask": 10}, False),
-    "gmm-spark": Case("gmm", 1_000_000, 2, "spark", {"memory": 60, "dask": 40}, False),
-    "kmeans-dask-ml": Case("kmeans", 1_000_000, 2, "dask-ml", {"dask": 3, "memory": 3}, True),
-    "minibatch-sklearn": Case("minibatch", 1_000_000, 2, "sklearn", {"memory": 3}, False),
-    "incremental-sklearn": Case("incremental", 1_000_000, 2, "sklearn", {"memory": 3}, False),
+    "kmeans-memory": Case("kmeans", 10_000_000, "memory", {"dask": 0.7}, True),
+    "gmm-memory": Case("gmm", 10_000_000, "memory", {"dask": 0.7}, True),
+    "kmeans-spark": Case("kmeans", 1_000_000, "spark", {"memory": 40, "dask": 25}, False),
+    "pca-spark": Case("pca", 1_000_000, "spark", {"memory": 20, "dask": 10}, False),
+    "gmm-spark": Case("gmm", 1_000_000, "spark", {"memory": 60, "dask": 40}, False),
+    "kmeans-dask-ml": Case("kmeans", 1_000_000, "dask-ml", {"dask": 3, "memory": 3}, True),
+    "minibatch-sklearn": Case("minibatch", 1_000_000, "sklearn", {"memory": 3}, False),
+    "incremental-sklearn": Case("incremental", 1_000_000, "sklearn", {"memory": 3}, False),
 }
 
 
@@ -85,7 +85,7 @@ def some_rows(part: int, n: int) -> Any:
 
 def rows(case: Case) -> Any:
     """All partitions, in one array."""
-    return np.concatenate([some_rows(i, case.rows // case.partitions) for i in range(case.partitions)])
+    return np.concatenate([some_rows(i, case.rows // PARTITIONS) for i in range(PARTITIONS)])
 
 
 # Each contender: a function that fits with a seed.
@@ -217,8 +217,8 @@ def prepare(who: str, case: Case) -> tuple[Callable[[int], Any], dict[str, str]]
     packages = {"spark": ["pyspark"], "dask-ml": ["dask-ml", "dask"], "dask": ["dask"]}.get(who, [])
     versions = {p: version(p) for p in [*packages, "numpy", *(["scikit-learn"] if who == "sklearn" else [])]}
     if who in ("dask", "dask-ml"):
-        n = case.rows // case.partitions
-        X, *there = on_workers(partial(some_rows, n=n), case.partitions, n, D)
+        n = case.rows // PARTITIONS
+        X, *there = on_workers(partial(some_rows, n=n), PARTITIONS, n, D)
         fit = (tacit if who == "dask" else dask_ml)(case, X)
         HELD.extend(there)
     elif who == "spark":
@@ -240,7 +240,7 @@ def serve(who: str, name: str) -> None:
     os.dup2(2, 1)  # what libraries print is not an answer
     case = CASES[name]
     fit, versions = prepare(who, case)
-    judged = some_rows(0, case.rows // case.partitions)
+    judged = some_rows(0, case.rows // PARTITIONS)
     fit(0)
     print(json.dumps(versions), file=answers, flush=True)
     fitted: Any = None
@@ -329,7 +329,7 @@ def run(name: str, peers_python: str) -> dict[str, Any] | None:
     return {
         "rows": case.rows,
         "columns": D,
-        "partitions": case.partitions,
+        "partitions": PARTITIONS,
         "rounds": seconds,
         "seconds": {who: median(times) for who, times in seconds.items()},
         "ratios": ratios,

@@ -103,10 +103,12 @@ def rows() -> Iterator[tuple[str, str, str, str]]:
             f"LSA {w['LSA']:.3f}",
             str(n),
         )
-    for key, value in found("compression").items():
+    compressed = found("compression")
+    for key in sorted(compressed, key=lambda key: int(key.split()[0])):
         rate, way = key.rsplit(", ", 1)
         if way == "autoencoder":
-            others = {k.rsplit(", ", 1)[1]: v for k, v in found("compression").items() if k.startswith(f"{rate}, ")}
+            value = compressed[key]
+            others = {k.rsplit(", ", 1)[1]: v for k, v in compressed.items() if k.startswith(f"{rate}, ")}
             beside = ", ".join(f"{name} {v:.1f}" for name, v in others.items() if name != way)
             yield f"digits in {rate}: PSNR", f"{value:.1f} dB", beside, "1"
 
